@@ -1,0 +1,265 @@
+"""The one function through which every answer goes, whatever the channel.
+
+It checks the wait, the time, the person and the form; it records the attempt; and it settles the question at most
+once, by one compare-and-set on the wait together with an entry that the case file takes only once. Channels only
+say what was answered and how they know who it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from sqlalchemy import Connection, Row, insert, select, update
+
+from casework import runtime
+from casework.case import FileClosed, Kind, digest
+from casework.people import Identity, Invitation, Person, code_hash
+from casework.schema import codes, waits
+
+__all__ = ["Accepted", "Form", "Offer", "Refusal", "Refused", "answer", "invite", "pass_deadline"]
+
+
+class Form(BaseModel):
+    """What can be answered: enums become choices, descriptions are shown, `ConfidentialText` is kept aside.
+
+    Once answered, `by` is the id of the person who did, and `channel` the way it came.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    _by: str = PrivateAttr(default="")
+    _channel: str = PrivateAttr(default="")
+
+    @property
+    def by(self) -> str:
+        return self._by
+
+    @property
+    def channel(self) -> str:
+        return self._channel
+
+    def answered(self, by: str, channel: str) -> Self:
+        """This form, as filled in by a person (an id) through a channel."""
+        self._by, self._channel = by, channel
+        return self
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        forms[cls.form_name()] = cls
+
+    @classmethod
+    def form_name(cls) -> str:
+        """The name by which waits remember the form."""
+        return f"{cls.__module__}:{cls.__qualname__}"
+
+    @classmethod
+    def confidential_fields(cls) -> list[str]:
+        """The fields whose text is kept aside."""
+        return [
+            name for name, info in cls.model_fields.items() if "ConfidentialText" in repr(info.annotation)
+        ]
+
+
+forms: dict[str, type[Form]] = {}
+
+
+class Refusal(StrEnum):
+    """Why an answer did not count."""
+
+    UNKNOWN = "there is no such question"
+    DECIDED = "the question is already settled"
+    LATE = "the time to answer has passed"
+    NOT_YOURS = "this question was put to somebody else"
+    FOUR_EYES = "somebody else has to decide this, because you took part in it before"
+    UNVERIFIED = "this question needs your personal code, your link, Slack or the ticket"
+    BAD_CODE = "this code is not known"
+    USED_CODE = "this code has been used"
+    INVALID = "the form is not filled in as it has to be"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An answer, as a channel received it.
+
+    `reference` names the message it came in (a comment id, a pause), so that the same one counts once. Who it is
+    comes as an `identity` that the channel vouches for, or as a personal `code`.
+    """
+
+    case_id: str
+    wait: str
+    values: Mapping[str, Any]
+    channel: str
+    identity: Identity | None = None
+    code: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer settled the question."""
+
+    case_id: str
+    wait: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer did not count; `sentence` tells the person why and what to do."""
+
+    why: Refusal
+    sentence: str
+
+
+def answer(offer: Offer) -> Accepted | Refused:
+    """Check an answer and record it: either it settles the question, or it is refused and the question stays.
+
+    On acceptance the case is due a leg; the caller may push the engine, the clock does it otherwise.
+    """
+    around = runtime.current()
+    with around.files.writing() as connection:
+        wait = connection.execute(
+            select(waits)
+            .where(waits.c.case_id == offer.case_id, waits.c.wait == offer.wait)
+            .with_for_update()
+        ).one_or_none()
+        if wait is None:
+            return _refused(Refusal.UNKNOWN)
+        try:
+            return _settle(around, connection, wait, offer)
+        except FileClosed:
+            return _refused(Refusal.DECIDED)
+
+
+def _settle(
+    around: runtime.Runtime, connection: Connection, wait: Row[Any], offer: Offer
+) -> Accepted | Refused:
+    identity, code_refusal = _identify(around, connection, offer)
+    person = _person_asked(wait, identity) if identity else None
+    actor = person.id if person else "unknown"
+    noted = {
+        "wait": offer.wait,
+        "channel": offer.channel,
+        "verified": bool(identity and identity.verified),
+        "reference": offer.reference,
+    }
+    around.files.append(offer.case_id, Kind.ANSWER_OFFERED, offer.wait, actor, noted, connection=connection)
+
+    form = forms[wait.form]
+    why: Refusal | None = code_refusal
+    detail = ""
+    filled: Form | None = None
+    if wait.state != "open":
+        why = Refusal.DECIDED
+    elif around.files.now() >= wait.due_at:
+        why = Refusal.LATE
+    elif why is None and person is None:
+        why = Refusal.NOT_YOURS
+    elif why is None and person is not None and person.id in wait.not_by:
+        why = Refusal.FOUR_EYES
+    elif why is None and wait.verified and identity is not None and not identity.verified:
+        why = Refusal.UNVERIFIED
+    elif why is None:
+        try:
+            filled = form.model_validate(dict(offer.values))
+        except ValidationError as error:
+            why = Refusal.INVALID
+            detail = "; ".join(
+                _say(problem) for problem in error.errors(include_input=False, include_url=False)
+            )
+    if why is not None or filled is None or person is None:
+        why = why or Refusal.INVALID
+        around.files.append(
+            offer.case_id,
+            Kind.ANSWER_REFUSED,
+            offer.wait,
+            actor,
+            {"why": why.name.lower()},
+            connection=connection,
+        )
+        return _refused(why, detail)
+
+    values = filled.model_dump(mode="json")
+    for field in form.confidential_fields():
+        if values.get(field):
+            name = f"text:{digest([offer.case_id, offer.wait, field])[:16]}"
+            values[field] = around.confidential.keep(connection, offer.case_id, name, values[field])
+    decided = {"values": values, "channel": offer.channel, "verified": bool(identity and identity.verified)}
+    around.files.append(offer.case_id, Kind.DECIDED, offer.wait, person.id, decided, connection=connection)
+    _close(connection, offer.case_id, offer.wait, "decided")
+    around.files.want_leg(offer.case_id, connection)
+    return Accepted(offer.case_id, offer.wait, person.id)
+
+
+def _say(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}: {problem['msg']}" if place else str(problem["msg"])
+
+
+def _refused(why: Refusal, detail: str = "") -> Refused:
+    return Refused(why, f"Your answer was not recorded: {why.value}{': ' + detail if detail else ''}.")
+
+
+def _identify(
+    around: runtime.Runtime, connection: Connection, offer: Offer
+) -> tuple[Identity | None, Refusal | None]:
+    if offer.code is None:
+        return offer.identity, None
+    row = connection.execute(select(codes).where(codes.c.code_hash == code_hash(offer.code))).one_or_none()
+    if row is None:
+        return None, Refusal.BAD_CODE
+    if row.used_at is not None:
+        return None, Refusal.USED_CODE
+    connection.execute(
+        update(codes).where(codes.c.code_hash == row.code_hash).values(used_at=around.files.now())
+    )
+    if (row.case_id, row.wait) != (offer.case_id, offer.wait):
+        return None, Refusal.BAD_CODE
+    return Identity(kind="person", value=row.person), None
+
+
+def _person_asked(wait: Row[Any], identity: Identity) -> Person | None:
+    people = [Person.model_validate(person) for person in wait.who]
+    return next((person for person in people if identity.is_person(person)), None)
+
+
+def pass_deadline(connection: Connection, case_id: str, wait: str, now: datetime) -> bool:
+    """Settle an open wait whose time (UTC) is over, by nobody's answer. False when it is settled or not due."""
+    around = runtime.current()
+    row = connection.execute(
+        select(waits).where(waits.c.case_id == case_id, waits.c.wait == wait).with_for_update()
+    ).one()
+    if row.state != "open" or now < row.due_at:
+        return False
+    due = {"due": row.due_at.isoformat()}
+    around.files.append(case_id, Kind.DEADLINE_PASSED, wait, "clock", due, connection=connection)
+    _close(connection, case_id, wait, "passed")
+    around.files.want_leg(case_id, connection)
+    return True
+
+
+def _close(connection: Connection, case_id: str, wait: str, state: str) -> None:
+    connection.execute(
+        update(waits).where(waits.c.case_id == case_id, waits.c.wait == wait).values(state=state)
+    )
+
+
+def invite(connection: Connection, case_id: str, wait: str, people: Sequence[Person]) -> list[Invitation]:
+    """Make the invitations of the people asked, and let their codes count. Safe to repeat."""
+    around = runtime.current()
+    invitations = [Invitation(case_id=case_id, wait=wait, person=person) for person in people]
+    for invitation in invitations:
+        hashed = code_hash(invitation.code(around.secret))
+        known = connection.execute(select(codes.c.code_hash).where(codes.c.code_hash == hashed)).one_or_none()
+        if known is None:
+            connection.execute(
+                insert(codes).values(
+                    code_hash=hashed, case_id=case_id, wait=wait, person=invitation.person.id
+                )
+            )
+    return invitations

@@ -1,0 +1,26 @@
+"""Digests taken while a stream passes, so that each byte is hashed once per direction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+
+class Tally:
+    """Size in bytes and SHA-256 of what has passed through :meth:`watch` so far."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._sha256 = hashlib.sha256()
+
+    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass the chunks on unchanged, counting and hashing each before it is handed over."""
+        for chunk in chunks:
+            self.size += len(chunk)
+            self._sha256.update(chunk)
+            yield chunk
+
+    @property
+    def sha256(self) -> str:
+        """In hex."""
+        return self._sha256.hexdigest()

@@ -1,0 +1,192 @@
+"""Sealing: what enters a vault is ciphertext, made and opened as a stream.
+
+The format is Tink's published AES-GCM-HKDF streaming AEAD with the parameters of its key template
+``AES256_GCM_HKDF_1MB``: a 40-byte header (its length, a 32-byte salt, a 7-byte nonce prefix), then segments
+of 1 MiB (the header counts into the first), each an AES-256-GCM ciphertext under a key derived by
+HKDF-SHA-256 from the data key, the salt and the associated data. A segment's nonce holds its number and
+whether it is the last, so no segment can be moved, repeated or left out. Any range opens from its own
+segments alone.
+
+A stream cut behind a whole segment looks complete until the last segment is asked for. Therefore the size of
+the plaintext is part of the associated data (:func:`binding`) and of the :class:`Opener`, which knows from it
+which segment must be the last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_BYTES = 32
+SEGMENT_BYTES = 1024 * 1024
+_SALT_BYTES = 32
+_PREFIX_BYTES = 7
+_TAG_BYTES = 16
+_HEADER_BYTES = 1 + _SALT_BYTES + _PREFIX_BYTES
+_PLAIN_PER_SEGMENT = SEGMENT_BYTES - _TAG_BYTES
+_PLAIN_IN_FIRST = _PLAIN_PER_SEGMENT - _HEADER_BYTES
+
+ReadRange = Callable[[int, int], Iterable[bytes]]
+"""Gives the bytes ``[start, end)`` of a sealed object; ``end`` is exclusive."""
+
+
+class SealBroken(Exception):
+    """The sealed object is not what was sealed: altered, cut, reordered, or bound to something else."""
+
+
+def binding(case_id: str, deliverable_id: str, plain_size: int) -> bytes:
+    """The associated data that ties a sealed object to its case, its deliverable and its size in bytes."""
+    facts = {"case": case_id, "deliverable": deliverable_id, "size": plain_size}
+    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sealed_size(plain_size: int) -> int:
+    """Bytes of the sealed object for a plaintext of ``plain_size`` bytes."""
+    return _HEADER_BYTES + plain_size + _TAG_BYTES * _segment_count(plain_size)
+
+
+def seal(chunks: Iterable[bytes], key: bytes, associated_data: bytes) -> Iterator[bytes]:
+    """Encrypt a stream; yields the header with the first segment, then one segment at a time.
+
+    Every call draws a fresh salt and nonce prefix: sealing again under the same key is safe.
+    """
+    salt = os.urandom(_SALT_BYTES)
+    prefix = os.urandom(_PREFIX_BYTES)
+    cipher = _cipher(key, salt, associated_data)
+    yield bytes([_HEADER_BYTES]) + salt + prefix
+    for number, (plain, last) in enumerate(_segments(chunks)):
+        yield cipher.encrypt(_nonce(prefix, number, last), plain, None)
+
+
+class Opener:
+    """Reads ranges of the plaintext out of a sealed object, decrypting only the segments they touch.
+
+    ``plain_size`` is the recorded size in bytes; a sealed object of any other size raises :class:`SealBroken`
+    where the difference is first met. ``read_range`` fetches from the vault.
+    """
+
+    def __init__(self, key: bytes, associated_data: bytes, plain_size: int, read_range: ReadRange) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a data key has {KEY_BYTES} bytes, not {len(key)}")
+        self._key = key
+        self._associated_data = associated_data
+        self._size = plain_size
+        self._read_range = read_range
+        self._opened: tuple[AESGCM, bytes] | None = None
+
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the plaintext bytes ``[start, end)``; ``ValueError`` when the range is outside the file.
+
+        Raises :class:`SealBroken`; bytes yielded before that are authentic.
+        """
+        end = self._size if end is None else end
+        if not 0 <= start <= end <= self._size:
+            raise ValueError(f"range [{start}, {end}) is outside the {self._size} bytes of the file")
+        return self._read(start, end)
+
+    def _read(self, start: int, end: int) -> Iterator[bytes]:
+        if start == end and self._size > 0:
+            return
+        cipher, prefix = self._open()
+        first = _segment_of(start)
+        final = _segment_of(max(end - 1, start))
+        last = _segment_count(self._size) - 1
+        sealed = _exactly(self._read_range(*self._sealed_span(first, final)), self._lengths(first, final))
+        for number, segment in zip(range(first, final + 1), sealed, strict=True):
+            try:
+                plain = cipher.decrypt(_nonce(prefix, number, number == last), segment, None)
+            except InvalidTag:
+                raise SealBroken(
+                    f"segment {number} of {last + 1} does not open: it was altered, moved or sealed for "
+                    "another "
+                    "case or size; do not serve this object, seal the deliverable again"
+                ) from None
+            offset = _plain_start(number)
+            piece = plain[max(start - offset, 0) : end - offset]
+            if piece:
+                yield piece
+
+    def _open(self) -> tuple[AESGCM, bytes]:
+        if self._opened is None:
+            (header,) = _exactly(self._read_range(0, _HEADER_BYTES), [_HEADER_BYTES])
+            if header[0] != _HEADER_BYTES:
+                raise SealBroken(
+                    f"the header says {header[0]} bytes instead of {_HEADER_BYTES}: not a sealed object"
+                )
+            salt = header[1 : 1 + _SALT_BYTES]
+            self._opened = _cipher(self._key, salt, self._associated_data), header[1 + _SALT_BYTES :]
+        return self._opened
+
+    def _sealed_span(self, first: int, final: int) -> tuple[int, int]:
+        start = _HEADER_BYTES if first == 0 else first * SEGMENT_BYTES
+        return start, min((final + 1) * SEGMENT_BYTES, sealed_size(self._size))
+
+    def _lengths(self, first: int, final: int) -> list[int]:
+        spans = [self._sealed_span(number, number) for number in range(first, final + 1)]
+        return [end - start for start, end in spans]
+
+
+def _cipher(key: bytes, salt: bytes, associated_data: bytes) -> AESGCM:
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"a data key has {KEY_BYTES} bytes, not {len(key)}")
+    derived = HKDF(algorithm=SHA256(), length=32, salt=salt, info=associated_data).derive(key)
+    return AESGCM(derived)
+
+
+def _nonce(prefix: bytes, number: int, last: bool) -> bytes:
+    return prefix + number.to_bytes(4, "big") + bytes([last])
+
+
+def _segments(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Cut a stream into segment plaintexts; each is held back until it is known whether it is the last."""
+    room = _PLAIN_IN_FIRST
+    held = bytearray()
+    for chunk in chunks:
+        view = memoryview(chunk)
+        while len(view):
+            if len(held) == room:
+                yield bytes(held), False
+                held.clear()
+                room = _PLAIN_PER_SEGMENT
+            take = min(room - len(held), len(view))
+            held += view[:take]
+            view = view[take:]
+    yield bytes(held), True
+
+
+def _segment_of(position: int) -> int:
+    return 0 if position < _PLAIN_IN_FIRST else 1 + (position - _PLAIN_IN_FIRST) // _PLAIN_PER_SEGMENT
+
+
+def _plain_start(number: int) -> int:
+    return 0 if number == 0 else _PLAIN_IN_FIRST + (number - 1) * _PLAIN_PER_SEGMENT
+
+
+def _segment_count(plain_size: int) -> int:
+    return 1 if plain_size == 0 else _segment_of(plain_size - 1) + 1
+
+
+def _exactly(chunks: Iterable[bytes], lengths: Iterable[int]) -> Iterator[bytes]:
+    """Regroup a stream into pieces of exactly these lengths; too little or too much breaks the seal."""
+    source = iter(chunks)
+    held = bytearray()
+    for length in lengths:
+        while len(held) < length:
+            chunk = next(source, None)
+            if chunk is None:
+                raise SealBroken(
+                    f"the sealed object ends {length - len(held)} bytes early: it was cut; do not serve it, "
+                    "seal the deliverable again"
+                )
+            held += chunk
+        piece = bytes(memoryview(held)[:length])
+        del held[:length]
+        yield piece
+    if held or any(source):
+        raise SealBroken("the vault gave more bytes than asked for: it did not honour the range")

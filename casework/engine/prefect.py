@@ -1,0 +1,231 @@
+"""The real engine: a case is a Prefect flow run, a step a task run, a wait a suspended run with a form.
+
+What it works around was verified with Prefect 3.8.8: pause keys never repeat (a run that left a terminal state asks
+again under the same key and fails), a resume proves nothing and carries no key, cancelling a suspended run runs no
+code, and values typed into a form stay until they are deleted.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn, TypeVar, cast
+from uuid import UUID
+
+import httpx
+from prefect import Flow, Task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import StateType
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import Abort, ObjectNotFound
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Scheduled, State
+from pydantic import create_model
+
+from casework.case import Occurrence
+from casework.engine import EngineAway, Pause, Standing, Typed
+from casework.process import Process
+from casework.systems.errors import Temporary
+
+__all__ = ["PrefectEngine", "as_flow"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+TAG = "casework"
+PROGRESS_SECONDS = 1.0
+
+
+def as_flow(process: Process) -> Flow[Any, Any]:
+    """The flow to deploy: each of its runs is one leg after the other of one case."""
+
+    @functools.wraps(process.function)
+    def leg(**parameters: Any) -> Any:
+        from casework import wiring
+
+        with wiring.connected():
+            return process.leg(**parameters)
+
+    return Flow(
+        leg,
+        name=process.name,
+        description=process.function.__doc__,
+        persist_result=False,
+        validate_parameters=True,
+    )
+
+
+class PrefectEngine:
+    """Talks to the Prefect server that the process's settings name.
+
+    `deployment` is the name under which every process is deployed (`data-export/casework`); `patience` is after
+    how many seconds a run that is pending or running without a leg counts as lost.
+    """
+
+    def __init__(self, deployment: str = "casework", patience: float = 20.0) -> None:
+        self.deployment = deployment
+        self.patience = timedelta(seconds=patience)
+        self._progress: dict[str, tuple[UUID, float]] = {}
+
+    @contextmanager
+    def _client(self) -> Iterator[SyncPrefectClient]:
+        try:
+            with get_client(sync_client=True) as client:
+                yield client
+        except (httpx.TransportError, httpx.HTTPStatusError) as error:
+            raise EngineAway(
+                f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
+            ) from error
+
+    def case_id(self) -> str:
+        return str(flow_run.id)
+
+    def task(self, name: str, attempt: Callable[[bool], T], delays: Sequence[float]) -> T:
+        def run() -> T:
+            context = TaskRunContext.get()
+            return attempt(context is not None and context.task_run.run_count > 1)
+
+        task: Task[[], T] = Task(
+            run,
+            name=name,
+            task_run_name=name,
+            retries=len(delays),
+            retry_delay_seconds=list(delays),
+            retry_condition_fn=_is_temporary,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+        )
+        return task()
+
+    def suspend(self, pause: Pause) -> NoReturn:
+        form: Any = create_model(pause.form.__name__, __base__=(RunInput, pause.form))
+        form._description = pause.question
+        suspend_flow_run(wait_for_input=form, key=pause.key)
+        raise RuntimeError(f"Prefect did not suspend the run of case {pause.case_id}.")
+
+    def overtaken(self, reason: str) -> NoReturn:
+        raise Abort(reason)
+
+    def ended(self, ending: str, early: bool) -> State[Any]:
+        name = ending.replace("_", " ").capitalize()
+        return Cancelled(message="Unwound.") if early else Completed(name=name, message=f"Ended as {ending}.")
+
+    def typed(self, case_id: str, pause_keys: Sequence[str]) -> list[Typed]:
+        expected = {f"suspended-{key}-response": key for key in pause_keys}
+        if not expected:
+            return []
+        with self._client() as client:
+            answer = client.request(
+                "POST",
+                "/flow_runs/{id}/input/filter",
+                path_params={"id": case_id},
+                json={"prefix": "suspended-"},
+            )
+        return [
+            Typed(expected[item["key"]], json.loads(item["value"]))
+            for item in answer.json()
+            if item["key"] in expected
+        ]
+
+    def forget(self, case_id: str, pause_key: str) -> None:
+        key = f"suspended-{pause_key}-response"
+        try:
+            with self._client() as client:
+                client.request(
+                    "DELETE", "/flow_runs/{id}/input/{key}", path_params={"id": case_id, "key": key}
+                )
+        except EngineAway as away:
+            if not _is_missing(away.__cause__):
+                raise
+
+    def show(self, case_id: str, standing: Standing) -> None:
+        with self._client() as client:
+            client.update_flow_run(UUID(case_id), name=standing.name, tags=[TAG, *standing.tags])
+            if FlowRunContext.get() is not None:
+                create_markdown_artifact(standing.story, key=f"case-{case_id}", description=standing.name)
+
+    def progress(self, case_id: str, what: str, done: int, of: int) -> None:
+        percent = min(100.0 * done / of, 100.0) if of else 100.0
+        key = f"{case_id}/{what}"
+        shown = self._progress.get(key)
+        if shown is not None and percent < 100 and time.monotonic() - shown[1] < PROGRESS_SECONDS:
+            return
+        try:
+            artifact = shown[0] if shown else create_progress_artifact(percent, description=what)
+            if shown:
+                update_progress_artifact(artifact, percent)
+        except (httpx.TransportError, httpx.HTTPStatusError) as error:
+            logger.warning("Case %s: progress could not be shown (%s).", case_id, type(error).__name__)
+            return
+        self._progress[key] = (cast(UUID, artifact), time.monotonic())
+
+    def start(self, occurrence: Occurrence) -> str:
+        with self._client() as client:
+            try:
+                deployment = client.read_deployment_by_name(f"{occurrence.process}/{self.deployment}")
+            except ObjectNotFound as error:
+                raise EngineAway(
+                    f"{occurrence.process} is not deployed on this Prefect server. Run `casework deploy`."
+                ) from error
+            run = client.create_flow_run_from_deployment(
+                deployment.id,
+                parameters=dict(occurrence.parameters),
+                idempotency_key=occurrence.key,
+                name=f"{occurrence.process} {occurrence.subject.rsplit(':', 1)[-1]}",
+                tags=[TAG, occurrence.process, occurrence.subject],
+            )
+        return str(run.id)
+
+    def resume(self, case_id: str) -> None:
+        with self._client() as client:
+            try:
+                state = client.read_flow_run(UUID(case_id)).state
+            except ObjectNotFound as error:
+                raise EngineAway(
+                    f"The Prefect server has no run {case_id}: it is another server's."
+                ) from error
+            if state is not None:
+                if state.type is StateType.SCHEDULED:
+                    return
+                young = datetime.now(UTC) - state.timestamp < self.patience
+                if state.type in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING) and young:
+                    return
+            client.set_flow_run_state(UUID(case_id), Scheduled(name="Resuming"), force=True)
+
+    def finished(self, case_id: str) -> bool:
+        with self._client() as client:
+            try:
+                state = client.read_flow_run(UUID(case_id)).state
+            except ObjectNotFound:
+                return True
+            return state is not None and state.is_final()
+
+    def cancelled_runs(self, since: datetime) -> list[str]:
+        wanted = FlowRunFilter.model_validate(
+            {
+                "state": {"type": {"any_": [StateType.CANCELLED]}},
+                "tags": {"all_": [TAG]},
+                "end_time": {"after_": since.isoformat()},
+            }
+        )
+        with self._client() as client:
+            return [str(run.id) for run in client.read_flow_runs(flow_run_filter=wanted, limit=200)]
+
+
+def _is_temporary(_task: Any, _run: Any, state: State[Any]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), Temporary)
+
+
+def _is_missing(error: BaseException | None) -> bool:
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 404

@@ -1,0 +1,8 @@
+"""The only door from outside: hooks in, decisions, downloads."""
+
+from __future__ import annotations
+
+from casework.gateway.app import create_app, server
+from casework.gateway.parts import Gateway
+
+__all__ = ["Gateway", "create_app", "server"]

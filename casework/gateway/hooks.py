@@ -1,0 +1,170 @@
+"""Hooks of Zendesk and Asana: signed, written down, answered; handled later.
+
+The signature is checked over the raw bytes before anything is parsed. A hook without one leaves no trace but a line
+in the log. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide".
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field, JsonValue, ValidationError
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from casework.case import digest
+from casework.gateway.inbox import Hook, Inbox
+from casework.gateway.parts import Gateway
+from casework.gateway.security import raw_body
+from casework.runtime import Runtime
+from casework.schema import asana_hooks
+from casework.systems.signatures import BadSignature, verify_asana, verify_zendesk
+
+__all__ = ["demand_signature", "router"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=BaseModel)
+Body = Annotated[bytes, Depends(raw_body)]
+Id = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+Word = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+
+
+class ZendeskEvent(BaseModel):
+    """Of Zendesk's event envelope, what we keep."""
+
+    id: str = Field(min_length=1, max_length=120)
+    type: str = Field(pattern=r"^zen:event-type:[a-z_.]{1,100}$")
+    subject: str = Field(pattern=r"^zen:[a-z_]{1,40}:[0-9]{1,20}$")
+
+    def hook(self) -> Hook:
+        """The event's id is signed, the invocation's is not; so repetitions are known by the first."""
+        event = self.type.removeprefix("zen:event-type:")
+        return Hook("zendesk", self.id, event, self.subject.replace("zen:", "zendesk:", 1))
+
+
+class AsanaResource(BaseModel):
+    """What an event is about."""
+
+    gid: Id
+    resource_type: Word
+
+
+class AsanaEvent(BaseModel):
+    """One of the events of a delivery."""
+
+    action: Word
+    created_at: str = Field(max_length=40)
+    resource: AsanaResource
+    parent: AsanaResource | None = None
+    change: dict[str, JsonValue] | None = None
+
+    def hook(self, name: str) -> Hook:
+        """Asana gives events no id; this one is made of what tells them apart. A comment is news of its task."""
+        about = self.resource
+        if about.resource_type == "story" and self.parent is not None:
+            about = self.parent
+        told = [self.resource.resource_type, self.resource.gid, self.action, self.created_at, self.change]
+        event = f"{self.resource.resource_type}.{self.action}"
+        return Hook("asana", f"{name[:100]}:{digest(told)}", event, f"asana:{about.resource_type}:{about.gid}")
+
+
+class AsanaDelivery(BaseModel):
+    """The body of a delivery; no events at all is a heartbeat."""
+
+    events: list[AsanaEvent]
+
+
+def demand_signature(vendor: str, check: Callable[[], None]) -> None:
+    """Run a signature check.
+
+    Raises:
+        HTTPException: 401, the delivery is not authentic or too old.
+    """
+    try:
+        check()
+    except BadSignature as bad:
+        logger.warning("A hook that claims to be from %s was refused: %s", vendor, bad.reason)
+        raise HTTPException(
+            401, f"This is not an authentic delivery of {vendor}: {bad.reason}. Nothing was stored."
+        ) from bad
+
+
+def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRouter:
+    """`/hooks/zendesk` and `/hooks/asana/{name}`; `news` wakes whoever handles the inbox."""
+    routes = APIRouter()
+    runtime = gateway.runtime
+
+    def taken(hooks: Sequence[Hook]) -> Response:
+        fresh = inbox.store(hooks)
+        if fresh:
+            news()
+        return JSONResponse({"accepted": len(fresh), "known": len(hooks) - len(fresh)}, 202 if fresh else 200)
+
+    @routes.post("/hooks/zendesk")
+    def zendesk(request: Request, body: Body) -> Response:
+        secret = gateway.zendesk_secret
+        if secret is None:
+            raise HTTPException(404, "Hooks of Zendesk are not set up here: configure their signing secret.")
+        demand_signature(
+            "Zendesk", lambda: verify_zendesk(secret, body, request.headers, now=runtime.files.now())
+        )
+        return taken([_parsed(ZendeskEvent, body, "Zendesk").hook()])
+
+    @routes.post("/hooks/asana/{name}")
+    def asana(name: str, request: Request, body: Body) -> Response:
+        offered = request.headers.get("x-hook-secret")
+        if offered is not None:
+            return _handshake(runtime, name, offered)
+        kept = _kept(runtime, name)
+        if kept is None:
+            raise HTTPException(401, "This Asana webhook has not shaken hands yet. Nothing was stored.")
+        demand_signature("Asana", lambda: verify_asana(kept, body, request.headers))
+        hooks = [event.hook(name) for event in _parsed(AsanaDelivery, body, "Asana").events]
+        return taken(hooks) if hooks else JSONResponse({"accepted": 0, "known": 0})
+
+    return routes
+
+
+def _parsed(shape: type[T], body: bytes, vendor: str) -> T:
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        # Where and what kind only: pydantic's own text quotes the values.
+        problems = [f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['type']}" for p in error.errors()[:5]]
+        logger.warning("A signed hook of %s has another shape than documented: %s", vendor, "; ".join(problems))
+        raise HTTPException(
+            400, f"This is not an event as {vendor} documents it ({'; '.join(problems)}). Nothing was stored."
+        ) from None
+
+
+def _handshake(runtime: Runtime, name: str, offered: str) -> Response:
+    """Keep the secret that Asana hands over, and echo it. The first one for a name stays."""
+    if not 16 <= len(offered) <= 256 or len(name) > 120:
+        raise HTTPException(400, "This is not a handshake as Asana documents it. Nothing was stored.")
+    if _kept(runtime, name) is None:
+        sealed = runtime.confidential.seal(offered.encode())
+        try:
+            with runtime.files.writing() as connection:
+                connection.execute(insert(asana_hooks).values(vendor="asana", name=name, sealed=sealed))
+        except IntegrityError:
+            logger.info("Asana webhook %s shook hands twice at once; the first secret stays.", name)
+    if not hmac.compare_digest((_kept(runtime, name) or "").encode(), offered.encode()):
+        raise HTTPException(
+            409, "Another Asana webhook has this name already. Register the webhook under a new name."
+        )
+    return Response(status_code=200, headers={"X-Hook-Secret": offered})
+
+
+def _kept(runtime: Runtime, name: str) -> str | None:
+    same = (asana_hooks.c.vendor == "asana", asana_hooks.c.name == name)
+    with runtime.files.reading() as connection:
+        sealed = connection.execute(select(asana_hooks.c.sealed).where(*same)).scalar_one_or_none()
+    return None if sealed is None else runtime.confidential.unseal(sealed).decode()

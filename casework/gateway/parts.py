@@ -1,0 +1,40 @@
+"""What the gateway is connected to. The composition root makes one; tests make their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from casework.delivery import Delivery
+from casework.delivery.links import Link
+from casework.runtime import Runtime
+
+__all__ = ["Gateway"]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Everything that a door of a deployment needs.
+
+    Args:
+        runtime: the cases, their engine, the deployment's secret and zone.
+        delivery: links, keys and vaults of what customers download.
+        on_hint: told (event, subject) of every hook, such as ("ticket.tags_changed", "zendesk:ticket:4711"). It
+            reads the truth from the system and starts processes; a hook is tried again when it raises.
+        code_sender: sends a link's code to the requester's address, which it looks up itself. Raises `SystemFault`.
+        tell_slack: posts a sentence to a `response_url`; None: pressing a button is not answered in words.
+        zendesk_secret: the webhook signing secret; None: there are no Zendesk hooks.
+        slack_secret: the app's signing secret; None: there is no Slack app.
+        slack_origins: where a `response_url` may lead.
+        tick_seconds: how often the clock looks.
+    """
+
+    runtime: Runtime
+    delivery: Delivery
+    on_hint: Callable[[str, str], None]
+    code_sender: Callable[[Link, str], None]
+    tell_slack: Callable[[str, str], None] | None = None
+    zendesk_secret: str | None = field(default=None, repr=False)
+    slack_secret: str | None = field(default=None, repr=False)
+    slack_origins: tuple[str, ...] = ("https://hooks.slack.com",)
+    tick_seconds: float = 5.0

@@ -1,0 +1,104 @@
+"""Nothing dies of a vendor: a step that cannot be done becomes a question to the operators.
+
+The case holds no process meanwhile. The operators retry, skip with a reason where the process allows it, or end
+the case, which then is unwound.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field, model_validator
+
+from casework import body as leg
+from casework.answer import Form
+from casework.case import Kind
+from casework.clock import Minutes
+from casework.confidential import ConfidentialText
+from casework.wait import Wait, ask
+
+__all__ = ["FaultAnswer", "FaultAnswerWithSkip", "Verdict", "park", "verdict"]
+
+PATIENCE = Minutes(60 * 24 * 90)
+
+
+class Verdict(StrEnum):
+    """What the operators say about a step that cannot be done."""
+
+    RETRY = "retry"
+    SKIP = "skip"
+    END = "end the case"
+
+
+class Unskippable(StrEnum):
+    """The same, for a step whose result the case cannot do without."""
+
+    RETRY = "retry"
+    END = "end the case"
+
+
+class FaultAnswer(Form):
+    """The operators' answer about a step that the case cannot do without."""
+
+    verdict: Unskippable = Field(description="What shall happen")
+    reason: ConfidentialText | None = Field(None, description="Why (needed to end the case)")
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> FaultAnswer:
+        if self.verdict != Verdict.RETRY and not self.reason:
+            raise ValueError("give a reason to skip a step or to end the case")
+        return self
+
+
+class FaultAnswerWithSkip(Form):
+    """The operators' answer about a step that may be left out."""
+
+    verdict: Verdict = Field(description="What shall happen")
+    reason: ConfidentialText | None = Field(None, description="Why (needed to skip or to end the case)")
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> FaultAnswerWithSkip:
+        if self.verdict != Verdict.RETRY and not self.reason:
+            raise ValueError("give a reason to skip a step or to end the case")
+        return self
+
+
+def park(body: leg.Body, key: str, error: Exception, *, skippable: bool) -> None:
+    """Record the fault of `key` and ask the operators.
+
+    Raises:
+        Waiting: the case lets go until they answer.
+        EndedEarly: they ended it.
+    """
+    told = {"error": str(error)[:600], "kind": type(error).__name__, "skippable": skippable}
+    body.append(Kind.FAULT_PARKED, key, told)
+    verdict(body, key)
+
+
+def verdict(body: leg.Body, key: str) -> Verdict | None:
+    """What the operators said about the latest fault of `key`; None when there was none.
+
+    Raises:
+        Waiting: the question is still open.
+        EndedEarly: they ended the case, or nobody answered in 90 days.
+    """
+    faults = [entry for entry in body.entries if entry.kind is Kind.FAULT_PARKED and entry.key == key]
+    if not faults:
+        return None
+    told = faults[-1].payload
+    runtime = body.runtime
+    wait = Wait(
+        form=FaultAnswerWithSkip if told["skippable"] else FaultAnswer,
+        question=f"**{key}** could not be done.\n\n> {told['error']}\n\nRetry it once the cause is gone, or end the case.",
+        who=runtime.operators,
+        within=PATIENCE,
+        announce=runtime.tell_operators,
+        verified=False,
+    )
+    settled = ask(body, f"fault>{key}/{len(faults)}", wait)
+    if settled is None:
+        raise leg.EndedEarly("cancelled")
+    said = Verdict(getattr(settled, "verdict").value)  # noqa: B009 - one of two forms
+    if said is Verdict.END:
+        raise leg.EndedEarly("cancelled")
+    return said

@@ -1,0 +1,228 @@
+"""`@process`: a function that reads like a policy page becomes an engine's flow with a case file.
+
+Every leg opens the file, takes the next epoch and runs the function from the top. It ends by waiting, by the
+function's return (the ending), or by being unwound: then every done step that says how it is undone is undone,
+newest first, once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from casework import body as leg
+from casework import clock, parking, runtime
+from casework import step as steps
+from casework.case import Case, Fenced, Kind
+from casework.engine import EngineAway, Pause, Standing
+from casework.story import markdown
+from casework.tick import push
+
+__all__ = ["Process", "process", "processes", "standing"]
+
+logger = logging.getLogger(__name__)
+
+UNWOUND = "cancelled"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process: its name, its function, what it is about (`zendesk:ticket:{ticket}`), and its watch.
+
+    `watch` looks, whenever the case comes back to an open question, whether it has lost its ground (its ticket was
+    closed or merged from outside); a text says why, and the case is ended early.
+    """
+
+    name: str
+    function: Callable[..., str]
+    subject: str
+    watch: Callable[..., str | None] | None
+
+    def subject_of(self, parameters: Mapping[str, Any]) -> str:
+        """What the occurrence with these parameters is about."""
+        return self.subject.format(**parameters)
+
+    def checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters, when the process takes them.
+
+        Raises:
+            TypeError: one is missing or unknown.
+        """
+        return dict(inspect.signature(self.function).bind(**parameters).arguments)
+
+    def leg(self, **parameters: Any) -> Any:
+        """One leg of the case that the engine is running."""
+        around = runtime.current()
+        case_id = around.engine.case_id()
+        case, entries = around.files.begin_leg(case_id, self.name, parameters, self.subject_of(parameters))
+        if case.closed_at is not None:
+            return around.engine.ended(case.ending or "", early=case.ending == UNWOUND)
+        body = leg.Body(around, case, entries)
+        try:
+            with _heartbeat(around, case):
+                outcome = self._run(body, parameters)
+        except Fenced as fenced:
+            around.engine.overtaken(str(fenced))
+        if isinstance(outcome, Pause):
+            try:
+                around.engine.suspend(outcome)
+            finally:
+                around.files.end_leg(case_id, case.epoch)
+                if around.files.case(case_id).wanted_at is not None:
+                    push(around, case_id)
+        return around.engine.ended(outcome, early=outcome == UNWOUND)
+
+    def _run(self, body: leg.Body, parameters: Mapping[str, Any]) -> str | Pause:
+        with body.running():
+            try:
+                ending = self._through(body, parameters)
+            except leg.Waiting as waiting:
+                _show(body, self)
+                return waiting.pause
+            with body.runtime.files.writing() as connection:
+                body.append(Kind.CLOSED, "case", {"ending": ending}, connection=connection)
+                body.runtime.confidential.erase(connection, body.case_id)
+            _show(body, self)
+            return ending
+
+    def _through(self, body: leg.Body, parameters: Mapping[str, Any]) -> str:
+        while body.case.cancel_asked_at is None:
+            try:
+                parking.verdict(body, "body")
+                ending = self.function(**parameters)
+                body.finish()
+                return str(ending.value if isinstance(ending, StrEnum) else ending)
+            except leg.EndedEarly:
+                break
+            except leg.Waiting:
+                reason = self._lost_ground(parameters)
+                if reason is None:
+                    raise
+                body.runtime.files.ask_to_cancel(body.case_id, "watch", reason)
+                break
+            except Fenced:
+                raise
+            except Exception as error:
+                fault = error if isinstance(error, leg.Diverged) else steps.Fault("body", error)
+                try:
+                    parking.park(body, "body", fault, skippable=False)
+                except leg.EndedEarly:
+                    break
+                body.rewind()
+        _unwind(body)
+        return UNWOUND
+
+    def _lost_ground(self, parameters: Mapping[str, Any]) -> str | None:
+        if self.watch is None:
+            return None
+        try:
+            with clock.reading(None):
+                return self.watch(**parameters)
+        except steps.SystemFault as fault:
+            logger.warning(
+                "%s could not look whether it still stands, and will look again: %s", self.name, fault
+            )
+            return None
+
+
+processes: dict[str, Process] = {}
+
+
+def process(
+    name: str, *, subject: str, watch: Callable[..., str | None] | None = None
+) -> Callable[[Callable[..., Any]], Any]:
+    """Make a function a process.
+
+    Args:
+        name: as people know it, `data-export`.
+        subject: what a case is about, filled from the parameters; one open case per subject.
+        watch: looks whether the case still has its ground; see `Process`.
+
+    Returns:
+        The Prefect flow to deploy; the process itself stands in `processes`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        from casework.engine.prefect import as_flow
+
+        processes[name] = Process(name, function, subject, watch)
+        return as_flow(processes[name])
+
+    return decorate
+
+
+def standing(account: str, *tags: str) -> None:
+    """Say by which account (an id) and tags (tier, team) operators know this case. Safe to repeat."""
+    body = leg.current()
+    body.account, body.tags = account, tags
+    body.runtime.files.label(body.case_id, account)
+
+
+def _show(body: leg.Body, process: Process) -> None:
+    around = body.runtime
+    body.refresh()
+    case = around.files.case(body.case_id)
+    asked = [e for e in body.entries if e.kind is Kind.QUESTION_ASKED and body.completed(e.key) is None]
+    roles = [entry.payload["role"] for entry in asked]
+    open_waits = [
+        f"{entry.payload['role']} ({entry.key.removesuffix('/1')}, until {entry.payload['due'][:16]} UTC)"
+        for entry in asked
+    ]
+    subject = case.subject.rsplit(":", 1)[-1]
+    shown = Standing(
+        name=" ".join(part for part in (process.name, subject, case.account) if part),
+        tags=[
+            process.name,
+            case.subject,
+            *body.tags,
+            *(f"waiting:{role}" for role in roles if not case.ending),
+        ],
+        story=markdown(case, body.entries, around.zone, " and ".join(open_waits) or None),
+    )
+    try:
+        around.engine.show(body.case_id, shown)
+    except EngineAway as away:
+        logger.warning("Case %s: its page could not be brought up to date: %s", body.case_id, away)
+
+
+def _unwind(body: leg.Body) -> None:
+    done = [entry for entry in body.entries if entry.kind is Kind.STEP_DONE]
+    for entry in reversed(done):
+        step = steps.registry.get(str(entry.payload.get("step")))
+        if step is None or step.undo is None or "undo:" in entry.key:
+            continue
+        key = f"undo:{entry.key}"
+        if body.completed(key) is None:
+            with body.scope(key):
+                step.undo(step.adapter.validate_python(entry.payload["result"], strict=False))
+            body.append(Kind.COMPENSATED, key, {"step": step.name, "undone_by": step.undo.name})
+
+
+@contextmanager
+def _heartbeat(around: runtime.Runtime, case: Case) -> Iterator[None]:
+    """Say every quarter of the lease that this leg is alive."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(around.lease / 4):
+            try:
+                if not around.files.beat(case.case_id, case.epoch):
+                    return
+            except Exception as error:
+                logger.warning(
+                    "Case %s: no heartbeat (%s); trying again.", case.case_id, type(error).__name__
+                )
+
+    thread = threading.Thread(target=beat, name=f"heartbeat {case.case_id}", daemon=True)
+    if around.lease:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()

@@ -1,0 +1,239 @@
+"""The people around the process, played: customers, support agents, CSMs and engineers.
+
+They act as through the vendors' own user interfaces, so what they do reaches us only as a signed delivery or
+when somebody looks.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+from casework.sandbox import asana_tasks, slack, zendesk_tickets
+from casework.sandbox.deliverables import FaultKind, place
+from casework.sandbox.hooks import Delivery, sign_slack
+from casework.sandbox.http import Json
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+    from casework.sandbox.world import World
+
+
+_PRESSED = ("action_id", "type", "text", "value", "style")
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A user of the product who writes to support."""
+
+    world: World
+
+    def open_ticket(
+        self,
+        user_id: str,
+        tags: list[str] | tuple[str, ...] = ("data_export",),
+        subject: str = "Export of our data",
+        text: str = "Please export all our data.",
+    ) -> int:
+        """Opens a ticket by mail; returns its number.
+
+        Raises:
+            LookupError: there is no such user.
+        """
+        with self.world.changing():
+            author = _known(self.world, "users", user_id)["zendesk_id"]
+            given = {
+                "subject": subject,
+                "comment": {"body": text},
+                "requester_id": author,
+                "tags": list(tags),
+            }
+            number: int = zendesk_tickets.create(self.world, given, author_id=author)["id"]
+            return number
+
+    def reply(self, ticket: int, text: str, user_id: str | None = None) -> int:
+        """Answers on the ticket as its requester (or as another user); opens it again unless it is new.
+
+        Returns the comment's id.
+        """
+        with self.world.changing():
+            found = zendesk_tickets.ticket(self.world, ticket)
+            author = found["requester_id"]
+            if user_id is not None:
+                author = _known(self.world, "users", user_id)["zendesk_id"]
+            change: Json = {"comment": {"body": text, "author_id": author, "public": True}}
+            if found["status"] != "new":
+                change["status"] = "open"
+            return _comment(self.world, found, change, author)
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A colleague who works on tickets."""
+
+    world: World
+
+    def internal_note(self, ticket: int, staff_id: str, text: str) -> int:
+        """Writes an internal note; returns the comment's id."""
+        with self.world.changing():
+            author = _known(self.world, "staff", staff_id)["zendesk_id"]
+            change = {"comment": {"body": text, "author_id": author, "public": False}}
+            return _comment(self.world, zendesk_tickets.ticket(self.world, ticket), change, author)
+
+    def set_status(self, ticket: int, status: str, staff_id: str = "staff-61") -> None:
+        """Sets the ticket's status."""
+        with self.world.changing():
+            author = _known(self.world, "staff", staff_id)["zendesk_id"]
+            found = zendesk_tickets.ticket(self.world, ticket)
+            zendesk_tickets.update(self.world, found, {"status": status}, author_id=author)
+
+    def close(self, ticket: int, staff_id: str = "staff-61") -> None:
+        """Closes the ticket: nothing about it can be changed any more."""
+        self.set_status(ticket, "closed", staff_id)
+
+    def merge(self, ticket: int, into: int, staff_id: str = "staff-61") -> None:
+        """Merges a ticket into another: it gets a note and the tag `closed_by_merge`, and is closed."""
+        with self.world.changing():
+            author = _known(self.world, "staff", staff_id)["zendesk_id"]
+            target = zendesk_tickets.ticket(self.world, into)
+            found = zendesk_tickets.ticket(self.world, ticket)
+            change = {
+                "comment": {"body": f"This request was merged into request #{into}.", "public": False},
+                "tags": [*found["tags"], "closed_by_merge"],
+                "status": "closed",
+            }
+            zendesk_tickets.update(self.world, found, change, author_id=author)
+            event = {"target_ticket_id": str(target["id"])}
+            zendesk_tickets.notify(self.world, found, "ticket.merged", event, author)
+
+
+@dataclass(frozen=True, slots=True)
+class Csm:
+    """Anyone on the staff who answers in Slack."""
+
+    world: World
+
+    def press(self, channel: str, action_id: str, staff_id: str, ts: str | None = None) -> str:
+        """Presses a button, of the message `ts` or of the newest that has it; returns the trigger's id.
+
+        Raises:
+            LookupError: there is no such channel, message, button or colleague.
+        """
+        with self.world.changing():
+            user = _known(self.world, "staff", staff_id)["slack_id"]
+            message, block, button = self._button(channel, action_id, ts)
+            now = self.world.now().timestamp()
+            trigger = f"{self.world.next_number('slack.trigger', 1001)}.{int(now)}.sandbox"
+            self.world.state["slack"]["triggers"][trigger] = {"at": now, "used": False}
+            payload: Json = {
+                "type": "block_actions",
+                "user": {"id": user, "username": user.lower(), "name": user.lower(), "team_id": slack.TEAM},
+                "api_app_id": slack.APP,
+                "token": "unused",
+                "container": {"type": "message", "message_ts": message["ts"], "channel_id": channel},
+                "trigger_id": trigger,
+                "team": {"id": slack.TEAM, "domain": "sandbox"},
+                "enterprise": None,
+                "is_enterprise_install": False,
+                "channel": {"id": channel, "name": "directmessage" if channel.startswith("D") else "channel"},
+                "message": message,
+                "state": {"values": {}},
+                "response_url": f"https://hooks.slack.example/actions/{slack.TEAM}/{trigger}",
+                "actions": [
+                    {
+                        **{name: button[name] for name in _PRESSED if name in button},
+                        "block_id": block["block_id"],
+                        "action_ts": f"{now:.6f}",
+                    }
+                ],
+            }
+            body = f"payload={quote_plus(json.dumps(payload, separators=(',', ':')))}".encode()
+            secret = self.world.state["credentials"]["slack_signing_secret"]
+            headers = {
+                "Content-Type": "application/x-www-form-urlencoded",
+                **sign_slack(secret, int(now), body),
+            }
+            self.world.post(Delivery(f"slack-{trigger}", "slack", "interactivity", headers, body))
+            return trigger
+
+    def _button(self, channel: str, action_id: str, ts: str | None) -> tuple[Json, Json, Json]:
+        messages = self.world.state["slack"]["messages"].get(channel)
+        if messages is None:
+            raise LookupError(f"no Slack channel {channel}")
+        for message in reversed(messages):
+            for block in message.get("blocks", []) if ts in (None, message["ts"]) else []:
+                for element in [*block.get("elements", []), block.get("accessory", {})]:
+                    if element.get("type") == "button" and element.get("action_id") == action_id:
+                        return message, block, element
+        raise LookupError(f"no button {action_id!r} in channel {channel}" + (f" at {ts}" if ts else ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Engineer:
+    """Whoever works on the export task."""
+
+    world: World
+
+    def complete(self, task: str, staff_id: str = "staff-52") -> None:
+        """Marks the Asana task complete."""
+        with self.world.changing():
+            user = _known(self.world, "staff", staff_id)["asana_id"]
+            found = asana_tasks.named(self.world, "tasks", task)
+            asana_tasks.update(self.world, found, {"completed": True}, user_gid=user)
+
+    def place_deliverable(
+        self,
+        s3_client: S3Client,
+        bucket: str,
+        prefix: str,
+        team_id: str,
+        size_bytes: int = 20_000,
+        fault: FaultKind | None = None,
+        entities: tuple[str, ...] = ("candidates", "projects", "sequences"),
+    ) -> Json:
+        """Uploads a deliverable below the prefix, its manifest last; returns the manifest."""
+        created_at = self.world.stamp()
+        return place(s3_client, bucket, prefix, team_id, created_at, size_bytes, fault, tuple(entities))
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everyone, by role."""
+
+    world: World
+
+    @property
+    def customer(self) -> Customer:
+        """A customer."""
+        return Customer(self.world)
+
+    @property
+    def agent(self) -> Agent:
+        """A support agent."""
+        return Agent(self.world)
+
+    @property
+    def csm(self) -> Csm:
+        """A customer success manager."""
+        return Csm(self.world)
+
+    @property
+    def engineer(self) -> Engineer:
+        """An engineer."""
+        return Engineer(self.world)
+
+
+def _known(world: World, table: str, name: str) -> Json:
+    found: Json | None = world.state["roster"][table].get(name)
+    if found is None:
+        raise LookupError(f"nobody called {name!r} among the {table}; seed the world first?")
+    return found
+
+
+def _comment(world: World, ticket: Json, change: dict[str, Any], author: int) -> int:
+    zendesk_tickets.update(world, ticket, change, author_id=author)
+    number: int = world.state["zendesk"]["comments"][str(ticket["id"])][-1]["id"]
+    return number

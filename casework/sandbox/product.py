@@ -1,0 +1,78 @@
+"""The product's own database as a SQLite file: teams, their domains, users, memberships and staff.
+
+Made from the world's roster, so that the same people exist here, in Zendesk and in Slack under matching ids.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from casework.sandbox.world import World
+
+_SCHEMA = """
+CREATE TABLE teams (
+    id TEXT PRIMARY KEY,
+    tier TEXT NOT NULL CHECK (tier IN ('ffs', 'scaled', 'mid-market', 'enterprise')),
+    agency INTEGER NOT NULL CHECK (agency IN (0, 1)),
+    status TEXT NOT NULL CHECK (status IN ('active', 'churned')),
+    contract_end TEXT,
+    csm_id TEXT REFERENCES staff (id),
+    candidates INTEGER NOT NULL,
+    projects INTEGER NOT NULL,
+    sequences INTEGER NOT NULL
+);
+CREATE TABLE team_domains (team_id TEXT NOT NULL REFERENCES teams (id), domain TEXT NOT NULL);
+CREATE TABLE users (id TEXT PRIMARY KEY, email TEXT NOT NULL);
+CREATE TABLE memberships (
+    user_id TEXT NOT NULL REFERENCES users (id),
+    team_id TEXT NOT NULL REFERENCES teams (id),
+    admin INTEGER NOT NULL CHECK (admin IN (0, 1))
+);
+CREATE TABLE staff (
+    id TEXT PRIMARY KEY,
+    email TEXT NOT NULL,
+    slack_id TEXT,
+    zendesk_id INTEGER,
+    manager_id TEXT REFERENCES staff (id)
+);
+"""
+
+
+def create(url_or_path: str | Path, world: World) -> Path:
+    """Writes the database anew from the world's roster; returns its path.
+
+    Args:
+        url_or_path: a file path or a `sqlite:///…` URL.
+
+    Raises:
+        ValueError: the URL is of another database.
+    """
+    given = str(url_or_path)
+    if "://" in given and not given.startswith("sqlite:///"):
+        raise ValueError("The sandbox's product database is a SQLite file: give a path or a sqlite:/// URL")
+    path = Path(given.removeprefix("sqlite:///"))
+    path.unlink(missing_ok=True)
+    roster = world.as_dict()["roster"]
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(_SCHEMA)
+        database.executemany(
+            "INSERT INTO staff VALUES (:id, :email, :slack_id, :zendesk_id, :manager_id)",
+            roster["staff"].values(),
+        )
+        database.executemany(
+            "INSERT INTO teams VALUES "
+            "(:id, :tier, :agency, :status, :contract_end, :csm_id, :candidates, :projects, :sequences)",
+            roster["teams"].values(),
+        )
+        database.executemany("INSERT INTO users VALUES (:id, :email)", roster["users"].values())
+        for team in roster["teams"].values():
+            rows = [(team["id"], domain) for domain in team["domains"]]
+            database.executemany("INSERT INTO team_domains VALUES (?, ?)", rows)
+        for user in roster["users"].values():
+            members = [(user["id"], team_id, admin) for team_id, admin in user["teams"].items()]
+            database.executemany("INSERT INTO memberships VALUES (?, ?, ?)", members)
+    return path

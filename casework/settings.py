@@ -1,0 +1,410 @@
+"""The settings: `casework.toml`, the environment, and what `casework up` chose, checked before anything starts.
+
+The environment (`CASEWORK_<SECTION>__<NAME>`) wins over the file, the file over the addresses that a running
+`casework up` has written, and these over the defaults. An unknown name or a wrong value stops the start; what is
+said then never repeats a value, because it may be a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+__all__ = ["ADDRESSES", "CONFIG", "Loaded", "Row", "Settings", "SettingsWrong", "load"]
+
+CONFIG = "CASEWORK_CONFIG"
+PREFIX = "CASEWORK_"
+ADDRESSES = Path("run") / "addresses.json"
+"""Where below `home` a running `casework up` writes the addresses that it chose."""
+
+
+class SettingsWrong(ValueError):
+    """The settings cannot be used; the text names each wrong one, what is wrong and an example."""
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address that begins with https:// or http://")
+    return value.rstrip("/")
+
+
+def _database(value: str) -> str:
+    try:
+        make_url(value)
+    except ArgumentError:
+        raise ValueError("must be a SQLAlchemy address") from None
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone of the IANA database") from None
+    return value
+
+
+def _long(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value().encode()) < 32:
+        raise ValueError("must have 32 bytes or more")
+    return value
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Database = Annotated[str, AfterValidator(_database)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(_Section):
+    """The case database; without an address it is an SQLite file in `home`."""
+
+    url: Database | None = Field(None, examples=["postgresql+psycopg://casework@db.example/casework"])
+
+
+class GatewaySettings(_Section):
+    """The only door from outside. `public_url` is where people and vendors reach it; port 0 takes a free one."""
+
+    host: str = Field("127.0.0.1", examples=["127.0.0.1"])
+    port: Port = Field(0, examples=[8080])
+    public_url: Address | None = Field(None, examples=["https://casework.example"])
+
+
+class PrefectSettings(_Section):
+    """The Prefect server; `casework up` starts one of its own where `api_url` is not set."""
+
+    api_url: Address | None = Field(None, examples=["https://prefect.example/api"])
+    deployment: str = Field("casework", examples=["casework"])
+    work_pool: str = Field("casework", examples=["casework"])
+
+
+class ZendeskSettings(_Section):
+    url: Address | None = Field(None, examples=["https://support.example"])
+    email: str | None = Field(None, examples=["robot@support.example"])
+    token: SecretStr | None = Field(None, examples=["the API token"])
+    webhook_secret: SecretStr | None = Field(None, examples=["the webhook's signing secret"])
+    ticket_page: str | None = Field(None, examples=["https://support.example/agent/tickets/{ticket}"])
+
+
+class SlackSettings(_Section):
+    """`response_origins` are where an answer to a pressed button may be sent."""
+
+    url: Address = Field("https://slack.com", examples=["https://slack.com"])
+    token: SecretStr | None = Field(None, examples=["the bot token, xoxb-…"])
+    signing_secret: SecretStr | None = Field(None, examples=["the app's signing secret"])
+    response_origins: Names = Field(("https://hooks.slack.com",), examples=[["https://hooks.slack.com"]])
+
+
+class AsanaSettings(_Section):
+    url: Address = Field("https://app.asana.com/api/1.0", examples=["https://app.asana.com/api/1.0"])
+    token: SecretStr | None = Field(None, examples=["the personal access token"])
+    workspace: str | None = Field(None, examples=["1200000000000001"])
+    project: str | None = Field(None, examples=["1200000000000002"])
+    template: str | None = Field(None, examples=["1200000000000003"])
+
+
+class DropboxSettings(_Section):
+    """`business` deletes for good, which needs a Business account with the scope `files.permanent_delete`.
+
+    Without it Dropbox keeps what was deleted for `retention_days` (30, 180 or 365 by plan). With `app_key` and
+    `app_secret` the token is a refresh token. `sandbox_url` is a stand-in's root.
+    """
+
+    token: SecretStr | None = Field(None, examples=["the access or refresh token"])
+    app_key: str | None = Field(None, examples=["the app's key"])
+    app_secret: SecretStr | None = Field(None, examples=["the app's secret"])
+    sandbox_url: Address | None = Field(None, examples=["http://127.0.0.1:4300/dropbox"])
+    folder: str = Field("/casework", pattern=r"^(/[^/]+)+$", examples=["/casework"])
+    business: bool = Field(False, examples=[False])
+    retention_days: int = Field(30, ge=1, examples=[30])
+
+
+class S3Settings(_Section):
+    """The drop that engineering fills, and the vault to fall back to. Without keys boto3 looks for its own."""
+
+    endpoint_url: Address | None = Field(None, examples=["https://s3.example"])
+    region: str = Field("eu-central-1", examples=["eu-central-1"])
+    access_key: str | None = Field(None, examples=["the access key's id"])
+    secret_key: SecretStr | None = Field(None, examples=["the secret access key"])
+    drop_bucket: str = Field("engineering-drop", min_length=3, examples=["engineering-drop"])
+    vault_bucket: str | None = Field(None, min_length=3, examples=["export-vault"])
+
+
+class MailSettings(_Section):
+    """Mail goes through Amazon SES, with the region and keys of `[s3]`."""
+
+    sender: str | None = Field(None, examples=["exports@support.example"])
+    endpoint_url: Address | None = Field(None, examples=["https://email.example"])
+
+
+class ProductSettings(_Section):
+    url: Database | None = Field(None, examples=["postgresql+psycopg://reader@db.example/product"])
+
+
+class RoleSettings(_Section):
+    """Who holds which role, by the staff ids of the product database."""
+
+    operators: Names = Field((), examples=[["staff-41", "staff-42"]])
+    scaled_approver: Names = Field((), examples=[["staff-31"]])
+    scaled_approver_manager: Names = Field((), examples=[["staff-22"]])
+    csm_manager: Names = Field((), examples=[["staff-21"]])
+    engineering_lead: Names = Field((), examples=[["staff-51"]])
+
+    def holders(self) -> dict[str, tuple[str, ...]]:
+        """The ids by role, as policies call the roles (`scaled-approver`)."""
+        return {name.replace("_", "-"): getattr(self, name) for name in type(self).model_fields}
+
+
+class SandboxSettings(_Section):
+    """Served stand-ins of the outside systems; where `url` is set they are used in place of the real ones."""
+
+    url: Address | None = Field(None, examples=["http://127.0.0.1:4300"])
+    aws_url: Address | None = Field(None, examples=["http://127.0.0.1:4301"])
+
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Spans are in seconds; `zone` is where the operators are."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    home: Path = Field(Path(".casework"), examples=[".casework"])
+    secret: Annotated[SecretStr, AfterValidator(_long)] | None = Field(
+        None, examples=["32 random bytes or more"]
+    )
+    zone: Zone = Field("UTC", examples=["Europe/Berlin"])
+    lease_seconds: float = Field(20.0, gt=0, examples=[20.0])
+    tick_seconds: float = Field(2.0, gt=0, examples=[2.0])
+    log_level: Level = Field("info", examples=["info"])
+    database: DatabaseSettings = DatabaseSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    prefect: PrefectSettings = PrefectSettings()
+    zendesk: ZendeskSettings = ZendeskSettings()
+    slack: SlackSettings = SlackSettings()
+    asana: AsanaSettings = AsanaSettings()
+    dropbox: DropboxSettings = DropboxSettings()
+    s3: S3Settings = S3Settings()
+    mail: MailSettings = MailSettings()
+    product: ProductSettings = ProductSettings()
+    roles: RoleSettings = RoleSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+
+    @property
+    def database_url(self) -> str:
+        """The address of the case database."""
+        return self.database.url or f"sqlite:///{self.home.absolute()}/casework.db"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` gives: it reads every source itself, to know where a value came from."""
+        return (init_settings,)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting in force: its value for people (a secret as `***`, unset as None) and where it comes from."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings and where each comes from. `file` is None when there is no `casework.toml`."""
+
+    settings: Settings
+    file: Path | None
+    origins: Mapping[str, str]
+
+    def rows(self) -> Iterator[Row]:
+        """Every setting in force, secrets masked."""
+        for name, value in _leaves(self.settings):
+            yield Row(name, _shown(value), self.origins.get(name, "default"))
+
+
+def load(file: Path | None = None) -> Loaded:
+    """Read and check the settings.
+
+    Args:
+        file: the file; without one `CASEWORK_CONFIG` names it, else `./casework.toml` is read if it is there.
+
+    Raises:
+        SettingsWrong: a named file is missing, a name is unknown, or a value is wrong.
+    """
+    named = file or (Path(os.environ[CONFIG]) if os.environ.get(CONFIG) else None)
+    path = named or Path("casework.toml")
+    if named is not None and not named.is_file():
+        raise SettingsWrong(f"There is no settings file {named}: correct {CONFIG} or write the file.")
+    from_file = _read(path) if path.is_file() else {}
+    from_environment = _environment()
+    stated = _merge(from_file, from_environment)
+    home = Path(str(stated.get("home", Settings.model_fields["home"].default)))
+    from_run = _running(home, stated)
+    origins = dict.fromkeys(_names(from_run), f"casework up ({home / ADDRESSES})")
+    origins |= dict.fromkeys(_names(from_file), str(path))
+    origins |= {name: f"environment {variable(name)}" for name in _names(from_environment)}
+    try:
+        settings = Settings(**_merge(from_run, stated))
+    except ValidationError as error:
+        problems = [
+            _say(problem, origins) for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsWrong("\n".join(problems)) from None
+    return Loaded(settings, path if path.is_file() else None, origins)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: `zendesk.url` is `CASEWORK_ZENDESK__URL`."""
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def example(name: str) -> str:
+    """How a setting is written in the file: `[zendesk] url = "https://support.example"`."""
+    section, _, rest = name.rpartition(".")
+    fields: Any = Settings.model_fields
+    if section:
+        fields = fields[section].annotation.model_fields
+    given = json.dumps((fields[rest].examples or [""])[0], ensure_ascii=False)
+    return f"[{section}] {rest} = {given}" if section else f"{rest} = {given}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsWrong(f"{path} is not TOML: {error}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsWrong(f"{path} cannot be read ({type(error).__name__}).") from None
+
+
+def _environment() -> dict[str, Any]:
+    for name in sorted(os.environ):
+        if not name.startswith(PREFIX) or name == CONFIG:
+            continue
+        first, nested, _ = name.removeprefix(PREFIX).lower().partition("__")
+        if first not in Settings.model_fields:
+            raise SettingsWrong(
+                f"{name}: there is no such setting. The first part is one of {', '.join(Settings.model_fields)}."
+            )
+        if not nested and _is_section(Settings.model_fields[first].annotation):
+            raise SettingsWrong(f"{name}: this is a section; set its parts, such as {name}__NAME.")
+    try:
+        return EnvSettingsSource(Settings)()
+    except (SettingsError, ValueError):
+        raise SettingsWrong(
+            f"The environment's {PREFIX}… variables cannot be read. Lists are written with commas: "
+            f"{variable('roles.operators')}=staff-41,staff-42."
+        ) from None
+
+
+def _running(home: Path, stated: Mapping[str, Any]) -> dict[str, Any]:
+    """What a running `casework up` chose; stand-ins only where no real system is named."""
+    path = home / ADDRESSES
+    if not path.is_file():
+        return {}
+    try:
+        chosen: dict[str, Any] = json.loads(path.read_text())["settings"]
+    except (ValueError, KeyError, TypeError, OSError):
+        raise SettingsWrong(f"{path} cannot be read. Delete it; `casework up` writes it anew.") from None
+    if stated.get("zendesk", {}).get("url"):
+        chosen.pop("sandbox", None)
+    return chosen
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, _Section)
+
+
+def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for name, value in high.items():
+        below = merged.get(name)
+        merged[name] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _names(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _names(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return "***"
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, str) and "://" in value and "@" in value:
+        return make_url(value).render_as_string(hide_password=True)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _say(problem: Any, origins: Mapping[str, str]) -> str:
+    parts = [str(part) for part in problem["loc"]]
+    name = ".".join(parts[:2]) if _is_section(_annotation(parts[0])) else parts[0]
+    where = origins.get(name) or origins.get(".".join(parts))
+    said = f"{name}{f' (from {where})' if where else ''}"
+    if problem["type"] == "extra_forbidden":
+        known = _annotation(parts[0]).model_fields if len(parts) > 1 else Settings.model_fields
+        return f"{said}: there is no such setting. Known here: {', '.join(known)}."
+    what = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    if name in Settings.model_fields and _is_section(_annotation(name)):
+        return f"{said}: {what}. It is a section: [{name}]."
+    return f"{said}: {what}. Example: {example(name)}"
+
+
+def _annotation(name: str) -> Any:
+    known = Settings.model_fields.get(name)
+    return known.annotation if known else None

@@ -1,0 +1,102 @@
+"""The settings with the served sandbox in place of every outside system, and the way to its Dropbox.
+
+The values are the sandbox's own; they open nothing outside it. They are repeated here because importing its S3 and
+mail takes seconds, which every leg of every case would pay; a test compares them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from pydantic import SecretStr
+from requests.adapters import HTTPAdapter
+
+from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
+from casework.sandbox.world import CREDENTIALS
+from casework.settings import Settings
+
+__all__ = ["DropboxStandIn", "dropbox_adapters", "with_standins"]
+
+AWS = {
+    "region": "eu-central-1",
+    "access_key": "sandbox",
+    "secret_key": SecretStr("sandbox"),
+    "drop_bucket": "engineering-drop",
+    "vault_bucket": "export-vault",
+}
+SENDER = "exports@support.example"
+ROLES = {
+    "operators": ("staff-41", "staff-42"),
+    "scaled_approver": ("staff-31",),
+    "scaled_approver_manager": ("staff-22",),
+    "csm_manager": ("staff-21", "staff-22"),
+    "engineering_lead": ("staff-51",),
+}
+DROPBOX_HOSTS = {"https://api.dropboxapi.com": "/api", "https://content.dropboxapi.com": "/content"}
+
+
+def with_standins(settings: Settings) -> Settings:
+    """The same settings, with the sandbox's systems when `sandbox.url` is set. Roles that are named stay."""
+    root = settings.sandbox.url
+    if root is None:
+        return settings
+    secret = {name: SecretStr(value) for name, value in CREDENTIALS.items()}
+    product = f"sqlite:///{settings.home.absolute()}/sandbox/product.db"
+    replaced: dict[str, dict[str, Any]] = {
+        "zendesk": {
+            "url": f"{root}/zendesk",
+            "email": CREDENTIALS["zendesk_email"],
+            "token": secret["zendesk_token"],
+            "webhook_secret": secret["zendesk_webhook_secret"],
+            "ticket_page": f"{root}/zendesk/agent/tickets/{{ticket}}",
+        },
+        "slack": {
+            "url": f"{root}/slack",
+            "token": secret["slack_token"],
+            "signing_secret": secret["slack_signing_secret"],
+            "response_origins": (f"{urlsplit(root).scheme}://{urlsplit(root).netloc}",),
+        },
+        "asana": {
+            "url": f"{root}/asana/api/1.0",
+            "token": secret["asana_token"],
+            "workspace": WORKSPACE,
+            "project": PROJECT,
+            "template": TEMPLATE,
+        },
+        "dropbox": {"token": secret["dropbox_token"], "sandbox_url": f"{root}/dropbox"},
+        "s3": {"endpoint_url": settings.sandbox.aws_url, **AWS},
+        "mail": {"sender": SENDER, "endpoint_url": settings.sandbox.aws_url},
+        "product": {"url": product},
+        "roles": {role: getattr(settings.roles, role) or ids for role, ids in ROLES.items()},
+    }
+    return settings.model_copy(
+        update={
+            section: getattr(settings, section).model_copy(update=values)
+            for section, values in replaced.items()
+        }
+    )
+
+
+class DropboxStandIn(HTTPAdapter):
+    """Sends what the SDK means for one of Dropbox's hosts to an address of the stand-in."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._address = address
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, proxies: Any = None, **kwargs: Any
+    ) -> requests.Response:
+        del proxies  # the stand-in is on this machine
+        parts = urlsplit(request.url or "")
+        request.url = f"{self._address}{parts.path}{'?' + parts.query if parts.query else ''}"
+        return super().send(request, *args, **kwargs)
+
+
+def dropbox_adapters(address: str | None) -> dict[str, requests.adapters.BaseAdapter]:
+    """The adapters that lead to a stand-in's `/api` and `/content`; none for the real Dropbox."""
+    if address is None:
+        return {}
+    return {host: DropboxStandIn(f"{address}{path}") for host, path in DROPBOX_HOSTS.items()}

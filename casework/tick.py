@@ -1,0 +1,159 @@
+"""The clock: one round of looking which cases have something to do and telling the engine.
+
+It runs in the gateway every few seconds, in as many copies as there are; each case is taken by one of them. It
+decides nothing but passed deadlines: a case that is woken looks for itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from casework.answer import pass_deadline
+from casework.case import FileClosed
+from casework.engine import EngineAway
+from casework.runtime import Runtime
+from casework.schema import waits
+
+__all__ = ["Round", "push", "start", "tick", "wake"]
+
+logger = logging.getLogger(__name__)
+
+CANCELLED_LOOK_BACK = timedelta(hours=24)
+
+
+@dataclass
+class Round:
+    """What one round did; counts."""
+
+    deadlines: int = 0
+    woken: int = 0
+    lost: int = 0
+    started: int = 0
+    cancelled: int = 0
+
+
+def push(around: Runtime, case_id: str) -> bool:
+    """Tell the engine that a case wants a leg, unless a living leg has it. False: not now."""
+    case = around.files.case(case_id)
+    lease = timedelta(seconds=around.lease)
+    if case.leg_seen_at is not None and case.leg_seen_at > around.files.now() - lease:
+        return True
+    if not around.files.claim_push(case_id, again_after=lease):
+        return True
+    try:
+        around.engine.resume(case_id)
+    except EngineAway as away:
+        logger.warning("Case %s is due a leg and will be tried again: %s", case_id, away)
+        return False
+    return True
+
+
+def wake(around: Runtime, subject: str) -> list[str]:
+    """Let the cases look that listen to `subject` (`zendesk:ticket:4711`): something is new there."""
+    with around.files.reading() as connection:
+        listening = select(waits.c.case_id).where(waits.c.state == "open", waits.c.listens == subject)
+        woken = [row.case_id for row in connection.execute(listening.distinct())]
+    for case_id in woken:
+        around.files.want_leg(case_id)
+        push(around, case_id)
+    return woken
+
+
+def tick(around: Runtime) -> Round:
+    """One round: deadlines, due looks and reminders, lost legs, unstarted occurrences, cancelled runs."""
+    done = Round()
+    now = around.files.now()
+    lease = timedelta(seconds=around.lease)
+    _due_waits(around, done)
+    for case_id in around.files.lost_legs(silent_since=now - lease):
+        logger.warning(
+            "Case %s: its leg has been silent for over %s s and is taken up again.", case_id, around.lease
+        )
+        around.files.want_leg(case_id)
+        done.lost += 1
+    _start(around, done, now - timedelta(seconds=5))
+    try:
+        for case_id in around.engine.cancelled_runs(now - CANCELLED_LOOK_BACK):
+            done.cancelled += around.files.ask_to_cancel(case_id, "engine", "cancelled in the Prefect UI")
+    except EngineAway as away:
+        logger.warning("Cancelled runs could not be looked for and will be again: %s", away)
+    for case_id in around.files.unsettled(closed_before=now - lease):
+        _settle(around, case_id)
+    for case_id in around.files.unpushed(before=now - lease):
+        done.woken += push(around, case_id)
+    return done
+
+
+def _settle(around: Runtime, case_id: str) -> None:
+    """See to it that the engine's run of a closed case has ended too: its last leg may have been killed."""
+    try:
+        if around.engine.finished(case_id):
+            around.files.settle(case_id)
+        else:
+            around.engine.resume(case_id)
+    except EngineAway as away:
+        logger.warning("Case %s is closed; its run could not be looked at: %s", case_id, away)
+
+
+def _due_waits(around: Runtime, done: Round) -> None:
+    now = around.files.now()
+    with around.files.reading() as connection:
+        due = connection.execute(
+            select(waits.c.case_id, waits.c.wait, waits.c.due_at, waits.c.next_at)
+            .where(waits.c.state == "open", waits.c.next_at <= now)
+            .order_by(waits.c.next_at)
+        ).all()
+    for wait in due:
+        with around.files.writing() as connection:
+            try:
+                done.deadlines += pass_deadline(connection, wait.case_id, wait.wait, now)
+            except FileClosed:
+                closed = (waits.c.case_id == wait.case_id, waits.c.wait == wait.wait)
+                connection.execute(update(waits).where(*closed).values(state="withdrawn"))
+                continue
+            later = min(wait.due_at, now + timedelta(minutes=5)) if wait.due_at > now else wait.due_at
+            moved = connection.execute(
+                update(waits)
+                .where(
+                    waits.c.case_id == wait.case_id,
+                    waits.c.wait == wait.wait,
+                    waits.c.next_at == wait.next_at,
+                )
+                .values(next_at=later)
+            )
+            if moved.rowcount == 1:
+                around.files.want_leg(wait.case_id, connection)
+
+
+def _start(around: Runtime, done: Round, before: datetime) -> None:
+    for occurrence in around.files.unstarted(before):
+        try:
+            around.files.started(occurrence, around.engine.start(occurrence))
+            done.started += 1
+        except EngineAway as away:
+            logger.warning("%s cannot be started yet and will be tried again: %s", occurrence.key, away)
+            return
+
+
+def start(
+    around: Runtime, process: str, subject: str, parameters: dict[str, object]
+) -> tuple[str | None, bool]:
+    """Start a process for a subject once per occurrence.
+
+    Returns:
+        The case id (None while the engine is away; the clock starts it then), and whether this opened it.
+    """
+    occurrence, fresh = around.files.occurrence(process, subject, parameters)
+    if occurrence.case_id is not None:
+        return occurrence.case_id, fresh
+    try:
+        case_id = around.engine.start(occurrence)
+    except EngineAway as away:
+        logger.warning("%s will be started when the engine is back: %s", occurrence.key, away)
+        return None, fresh
+    around.files.started(occurrence, case_id)
+    return case_id, fresh

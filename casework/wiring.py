@@ -1,0 +1,284 @@
+"""The composition root: from the settings to everything that a process of ours needs, connected once.
+
+`build` makes the parts and touches nothing global; `connect` puts them in force for this process; `connected` is
+what the process of a flow run calls.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from casework import __version__, clock, delivery, reception, runtime, systems
+from casework.case import CaseFiles
+from casework.confidential import Confidential
+from casework.database import connect as connect_database
+from casework.database import migrate
+from casework.delivery.certificate import Signer
+from casework.delivery.certificates import Certificates
+from casework.delivery.keys import FileKeyStore, read_secret_file
+from casework.delivery.links import Links
+from casework.delivery.vaults import DropboxVault, S3Vault, Vault
+from casework.gateway.parts import Gateway
+from casework.runtime import Runtime
+from casework.settings import Settings, SettingsWrong, example, load, variable
+from casework.standins import dropbox_adapters, with_standins
+from casework.systems import mail, s3
+from casework.systems.asana import Asana
+from casework.systems.dropbox import Dropbox
+from casework.systems.product import ProductDatabase
+from casework.systems.slack import Slack
+from casework.systems.zendesk import Zendesk
+
+__all__ = ["DatabaseAway", "Wired", "build", "connect", "connected", "files", "gateway", "prepare_prefect"]
+
+NEEDED = (
+    "prefect.api_url",
+    "gateway.public_url",
+    "zendesk.url",
+    "zendesk.email",
+    "zendesk.token",
+    "zendesk.ticket_page",
+    "slack.token",
+    "asana.token",
+    "asana.workspace",
+    "asana.project",
+    "asana.template",
+    "dropbox.token",
+    "mail.sender",
+    "product.url",
+    "roles.operators",
+)
+
+
+class DatabaseAway(RuntimeError):
+    """The case database cannot be used."""
+
+
+@dataclass(frozen=True)
+class Wired:
+    """The connected parts of one process; `settings` are those in force, stand-ins included."""
+
+    settings: Settings
+    files: CaseFiles
+    runtime: Runtime
+    systems: systems.Systems
+    delivery: delivery.Delivery
+
+
+def build(settings: Settings) -> Wired:
+    """Connect everything that the settings name.
+
+    Raises:
+        SettingsWrong: something that is needed is not set; all of it is named.
+        DatabaseAway: the case database does not answer or cannot be brought up to date.
+    """
+    settings = with_standins(settings)
+    _demand(settings)
+    prepare_prefect(settings)
+    from casework.engine.prefect import PrefectEngine
+    from tasks.people import tell_operators
+
+    case_files = files(settings)
+    secret = _secret(settings)
+    public_url = _set(settings.gateway.public_url)
+    outside = _systems(settings)
+    return Wired(
+        settings=settings,
+        files=case_files,
+        runtime=Runtime(
+            files=case_files,
+            engine=PrefectEngine(settings.prefect.deployment, patience=settings.lease_seconds),
+            confidential=Confidential(secret),
+            secret=secret,
+            public_url=public_url,
+            roles=settings.roles.holders(),
+            tell_operators=tell_operators,
+            lease=settings.lease_seconds,
+            zone=ZoneInfo(settings.zone),
+        ),
+        systems=outside,
+        delivery=_delivery(settings, outside, case_files.engine, secret, public_url),
+    )
+
+
+def files(settings: Settings) -> CaseFiles:
+    """The case files alone, with the database at this release's schema: enough to look, and quick.
+
+    Raises:
+        DatabaseAway: the case database does not answer or cannot be brought up to date.
+    """
+    try:
+        engine = connect_database(settings.database_url)
+        migrate(engine)
+    except (SQLAlchemyError, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise DatabaseAway(
+            f"The case database cannot be used ({type(cause).__name__}). Is it running, is database.url right, "
+            "and may we write there? Nothing was done."
+        ) from None
+    return CaseFiles(engine, clock.present, __version__)
+
+
+def connect(settings: Settings) -> Wired:
+    """Build, put the parts in force in this process, and register the processes."""
+    wired = build(settings)
+    systems.use(wired.systems)
+    delivery.use(wired.delivery)
+    import flows  # noqa: F401 - registers the processes and their forms
+
+    return wired
+
+
+@contextmanager
+def connected() -> Iterator[Wired]:
+    """This process connected by its own settings while the block runs; made once, cheap to call again."""
+    wired = _own()
+    with runtime.use(wired.runtime):
+        yield wired
+
+
+@cache
+def _own() -> Wired:
+    return connect(load().settings)
+
+
+def gateway(wired: Wired) -> Gateway:
+    """What the door is connected to."""
+    settings = wired.settings
+    return Gateway(
+        runtime=wired.runtime,
+        delivery=wired.delivery,
+        on_hint=reception.starter(wired.runtime, wired.systems.zendesk),
+        code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),
+        tell_slack=reception.tell_slack if settings.slack.signing_secret else None,
+        zendesk_secret=_plain(settings.zendesk.webhook_secret),
+        slack_secret=_plain(settings.slack.signing_secret),
+        slack_origins=settings.slack.response_origins,
+        tick_seconds=settings.tick_seconds,
+    )
+
+
+def prepare_prefect(settings: Settings) -> None:
+    """Let this process's Prefect talk to the server of the settings, keep to `home`, and report nowhere.
+
+    Prefect reads its settings when it is imported, so this comes first.
+
+    Raises:
+        RuntimeError: Prefect was imported before, with another server.
+    """
+    api_url = settings.prefect.api_url
+    if "prefect" in sys.modules:
+        from casework.engine.prefect_deployments import server
+
+        if api_url is not None and server() != api_url:
+            raise RuntimeError(
+                f"This process's Prefect already talks to another server than prefect.api_url, {api_url}."
+            )
+        return
+    os.environ.update({"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"})
+    os.environ.setdefault("PREFECT_HOME", str(settings.home.absolute() / "prefect"))
+    if api_url is not None:
+        os.environ["PREFECT_API_URL"] = api_url
+
+
+def _demand(settings: Settings) -> None:
+    unset = [name for name in NEEDED if not _value(settings, name)]
+    if unset:
+        raise SettingsWrong(
+            "\n".join(
+                f"{name} is not set. In casework.toml: {example(name)}; or in the environment: {variable(name)}."
+                for name in unset
+            )
+            + "\nWithout systems of your own: `casework up --sandbox` serves stand-ins."
+        )
+
+
+def _value(settings: Settings, name: str) -> object:
+    section, _, field = name.partition(".")
+    return getattr(getattr(settings, section), field)
+
+
+def _secret(settings: Settings) -> bytes:
+    if settings.secret is not None:
+        return settings.secret.get_secret_value().encode()
+    return read_secret_file(settings.home / "secret", 32)
+
+
+def _systems(settings: Settings) -> systems.Systems:
+    bucket, dropbox, post = settings.s3, settings.dropbox, settings.mail
+    keys = (bucket.region, bucket.access_key, _plain(bucket.secret_key))
+    return systems.Systems(
+        zendesk=Zendesk(
+            _set(settings.zendesk.url), _set(settings.zendesk.email), _set(settings.zendesk.token)
+        ),
+        slack=Slack(settings.slack.url, _set(settings.slack.token)),
+        asana=Asana(settings.asana.url, _set(settings.asana.token)),
+        dropbox=Dropbox(
+            _set(dropbox.token),
+            app_key=dropbox.app_key,
+            app_secret=_plain(dropbox.app_secret),
+            adapters=dropbox_adapters(dropbox.sandbox_url),
+        ),
+        s3=s3.connect(bucket.endpoint_url, *keys),
+        product=ProductDatabase(_set(settings.product.url)),
+        mail=mail.connect(post.endpoint_url, *keys, _set(post.sender)),
+        places=systems.Places(
+            ticket_page=_set(settings.zendesk.ticket_page),
+            asana_workspace=_set(settings.asana.workspace),
+            asana_project=_set(settings.asana.project),
+            asana_template=_set(settings.asana.template),
+        ),
+    )
+
+
+def _delivery(
+    settings: Settings, outside: systems.Systems, database: Engine, secret: bytes, public_url: str
+) -> delivery.Delivery:
+    keys = settings.home / "keys"
+    vaults: list[Vault] = [
+        DropboxVault(
+            outside.dropbox,
+            settings.dropbox.folder,
+            now=clock.present,
+            retention_days=settings.dropbox.retention_days,
+            permanent=settings.dropbox.business,
+        )
+    ]
+    if settings.s3.vault_bucket is not None:
+        vaults.append(S3Vault(outside.s3, settings.s3.vault_bucket, "casework", now=clock.present))
+    return delivery.Delivery(
+        links=Links(database, hmac.digest(secret, b"casework links", "sha256"), clock.present),
+        keys=FileKeyStore(keys / "data-keys.db", keys / "key-encryption-key"),
+        vaults={vault.name: vault for vault in vaults},
+        signer=Signer(_private(settings.home) / "certificate-key"),
+        certificates=Certificates(database),
+        drop_bucket=settings.s3.drop_bucket,
+        public_url=public_url,
+    )
+
+
+def _private(home: Path) -> Path:
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
+
+
+def _set(value: str | SecretStr | None) -> str:
+    if value is None:
+        raise SettingsWrong("A needed setting is not set.")
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

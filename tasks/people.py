@@ -1,0 +1,115 @@
+"""Messages to colleagues: Slack and mail, each with that person's own code and link where there is a question."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from casework import clock
+from casework.people import Invitation, Person
+from casework.step import button_token, code_and_link, reference, step
+from casework.systems import current
+from casework.systems.errors import NotFound, SystemFault
+from casework.systems.slack import MessageRef
+from policies import messages
+
+__all__ = ["ask_by_mail", "ask_in_slack", "tell_in_slack", "tell_operators"]
+
+logger = logging.getLogger(__name__)
+
+LOOK_BACK = timedelta(days=90)
+SECTION_CHARACTERS = 2900
+
+
+def _find_told(person: Person, *_args: object, **_values: object) -> MessageRef | None:
+    if person.slack is None:
+        return None
+    slack = current().slack
+    return slack.find(slack.open_direct_message(person.slack), reference(), clock.present() - LOOK_BACK)
+
+
+def _find_asked(invitation: Invitation, *_args: object, **_values: object) -> MessageRef | None:
+    return _find_told(invitation.person)
+
+
+def _post(person: Person, text: str, more: Sequence[Mapping[str, Any]] = ()) -> MessageRef | None:
+    if person.slack is None:
+        return None
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION_CHARACTERS]}}
+    slack = current().slack
+    return slack.post(
+        slack.open_direct_message(person.slack), text.splitlines()[0], [section, *more], reference()
+    )
+
+
+@step(find=_find_told)
+def tell_in_slack(person: Person, message: str, **values: object) -> MessageRef | None:
+    """A direct message; None for somebody who is not in Slack.
+
+    Slack has no idempotency key: the message's first block is named by the step's reference and found by it.
+    """
+    return _post(person, messages.render(message, **values).body)
+
+
+@step(find=_find_asked)
+def ask_in_slack(
+    invitation: Invitation, message: str, buttons: tuple[tuple[str, str], ...] = (), **values: object
+) -> MessageRef | None:
+    """A direct message with this person's code and link; each button (`verdict=approve`, label) answers at once.
+
+    Found again as `tell_in_slack` is.
+    """
+    code, link = code_and_link(invitation)
+    wanted = messages.variables(message)
+    secrets = {name: value for name, value in {"code": code, "link": link}.items() if name in wanted}
+    actions = [
+        {
+            "type": "button",
+            "action_id": f"decide:{answer}",
+            "text": {"type": "plain_text", "text": label},
+            "value": button_token(invitation),
+        }
+        for answer, label in buttons
+    ]
+    more = [{"type": "actions", "elements": actions}] if actions else []
+    return _post(invitation.person, messages.render(message, **values, **secrets).body, more)
+
+
+@step(repeatable=True)
+def ask_by_mail(invitation: Invitation, message: str, **values: object) -> None:
+    """A mail with this person's code and link. A second copy, after a lost answer, has the same ones."""
+    code, link = code_and_link(invitation)
+    text = messages.render(message, **values, code=code, link=link)
+    address = current().product.staff_address(invitation.person.id)
+    current().mail.send(address, text.subject or "A question for you", text.body, reference())
+
+
+@step(repeatable=True, delays=())
+def tell_operators(invitation: Invitation) -> bool:
+    """Tell an operator that a case is parked, in Slack or else by mail; false when neither can be done now.
+
+    It must not park itself: the question stands in the Prefect UI and in `casework inbox` either way.
+    """
+    code, link = code_and_link(invitation)
+    text = messages.render("common/parked", case=invitation.case_id, code=code, link=link)
+    for send in (_by_slack, _by_mail):
+        try:
+            send(invitation.person.id, text)
+        except SystemFault as fault:
+            logger.warning("Case %s: an operator could not be told: %s", invitation.case_id, fault)
+        else:
+            return True
+    return False
+
+
+def _by_slack(staff_id: str, text: messages.Message) -> None:
+    staff = current().product.staff(staff_id)
+    if _post(Person(id=staff_id, slack=staff.slack_id), text.body) is None:
+        raise NotFound("Slack", "tell an operator", f"{staff_id} has no Slack id")
+
+
+def _by_mail(staff_id: str, text: messages.Message) -> None:
+    address = current().product.staff_address(staff_id)
+    current().mail.send(address, text.subject or "A case waits for you", text.body, reference())

@@ -1,0 +1,168 @@
+"""Sealing: the published format, both ways, and no way to alter it unseen."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+import tink
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tink import secret_key_access, streaming_aead
+from tink.proto import aes_gcm_hkdf_streaming_pb2, common_pb2, tink_pb2
+
+from casework.delivery.sealing import SEGMENT_BYTES, Opener, SealBroken, binding, seal, sealed_size
+
+KEY = bytes(range(32))
+AD = binding("case-1", "deliverable-1", 5)
+FIRST = SEGMENT_BYTES - 40 - 16
+OTHER = SEGMENT_BYTES - 16
+EDGES = [0, 1, FIRST - 1, FIRST, FIRST + 1, FIRST + OTHER - 1, FIRST + OTHER, FIRST + OTHER + 1]
+TEXT = random.Random(7).randbytes(FIRST + 2 * OTHER + 1234)
+
+
+class _Unclosed(io.BytesIO):
+    def close(self) -> None:
+        """Tink closes what it is given; the bytes are wanted afterwards."""
+
+
+def oracle() -> streaming_aead.StreamingAead:
+    """Tink's own implementation of AES256_GCM_HKDF_1MB over our raw key."""
+    streaming_aead.register()
+    key = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey(
+        version=0,
+        key_value=KEY,
+        params=aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingParams(
+            ciphertext_segment_size=SEGMENT_BYTES, derived_key_size=32, hkdf_hash_type=common_pb2.SHA256
+        ),
+    )
+    keyset = tink_pb2.Keyset(primary_key_id=1)
+    keyset.key.add(
+        key_data=tink_pb2.KeyData(
+            type_url="type.googleapis.com/google.crypto.tink.AesGcmHkdfStreamingKey",
+            value=key.SerializeToString(),
+            key_material_type=tink_pb2.KeyData.SYMMETRIC,
+        ),
+        status=tink_pb2.ENABLED,
+        key_id=1,
+        output_prefix_type=tink_pb2.RAW,
+    )
+    handle = tink.proto_keyset_format.parse(keyset.SerializeToString(), secret_key_access.TOKEN)
+    return handle.primitive(streaming_aead.StreamingAead)
+
+
+def sealed(text: bytes, ad: bytes = AD) -> bytes:
+    return b"".join(seal([text], KEY, ad))
+
+
+def ranges_of(data: bytes) -> Callable[[int, int], Iterator[bytes]]:
+    def read(start: int, end: int) -> Iterator[bytes]:
+        for at in range(start, min(end, len(data)), 100_000):
+            yield data[at : min(at + 100_000, end)]
+
+    return read
+
+
+def opened(data: bytes, size: int, ad: bytes = AD, start: int = 0, end: int | None = None) -> bytes:
+    return b"".join(Opener(KEY, ad, size, ranges_of(data)).read(start, end))
+
+
+@pytest.mark.parametrize("size", EDGES)
+def test_tink_opens_ours(size: int) -> None:
+    """What we seal is Tink's format, at size 0 and around every segment edge."""
+    ours = sealed(TEXT[:size])
+    assert len(ours) == sealed_size(size)
+    with oracle().new_decrypting_stream(io.BytesIO(ours), AD) as stream:
+        assert stream.read() == TEXT[:size]
+
+
+@pytest.mark.parametrize("size", EDGES)
+def test_ours_opens_tinks(size: int) -> None:
+    """We open what Tink sealed, at size 0 and around every segment edge."""
+    target = _Unclosed()
+    with oracle().new_encrypting_stream(target, AD) as stream:
+        stream.write(TEXT[:size])
+    assert opened(target.getvalue(), size) == TEXT[:size]
+
+
+WHOLE = sealed(TEXT)
+
+
+@given(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)))
+@settings(max_examples=60, deadline=None)
+def test_any_range_opens(one: int, other: int) -> None:
+    """Every range of the plaintext is read exactly."""
+    start, end = sorted((one, other))
+    assert opened(WHOLE, len(TEXT), start=start, end=end) == TEXT[start:end]
+
+
+def test_only_touched_segments_are_fetched() -> None:
+    """Reading ten bytes of a large file fetches the header and one segment, and asks for nothing else."""
+    asked: list[tuple[int, int]] = []
+
+    def read(start: int, end: int) -> Iterator[bytes]:
+        asked.append((start, end))
+        yield WHOLE[start:end]
+
+    at = FIRST + OTHER + 5
+    assert b"".join(Opener(KEY, AD, len(TEXT), read).read(at, at + 10)) == TEXT[at : at + 10]
+    assert asked == [(0, 40), (2 * SEGMENT_BYTES, 3 * SEGMENT_BYTES)]
+
+
+@given(st.lists(st.binary(max_size=5000), max_size=20))
+@settings(max_examples=40, deadline=None)
+def test_chunking_does_not_matter(chunks: list[bytes]) -> None:
+    """The same bytes open whatever pieces they were sealed from, empty pieces too."""
+    text = b"".join(chunks)
+    assert opened(b"".join(seal(chunks, KEY, AD)), len(text)) == text
+
+
+@given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
+@settings(max_examples=25, deadline=None)
+def test_a_flipped_bit_is_noticed(at: int, flip: int) -> None:
+    """Altering any one byte, of the header too, breaks the seal."""
+    broken = bytearray(WHOLE)
+    broken[at] ^= flip
+    with pytest.raises(SealBroken):
+        opened(bytes(broken), len(TEXT))
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_cut_at_a_segment_edge_is_noticed(cut: int) -> None:
+    """A file cut behind a whole segment does not pass for a shorter one, whichever size is claimed."""
+    shorter = WHOLE[: cut * SEGMENT_BYTES]
+    with pytest.raises(SealBroken):
+        opened(shorter, len(TEXT))
+    with pytest.raises(SealBroken):
+        opened(shorter, FIRST + (cut - 1) * OTHER)
+
+
+def test_swapped_segments_are_noticed() -> None:
+    """Segments cannot change places."""
+    one, two = WHOLE[SEGMENT_BYTES : 2 * SEGMENT_BYTES], WHOLE[2 * SEGMENT_BYTES : 3 * SEGMENT_BYTES]
+    with pytest.raises(SealBroken):
+        opened(WHOLE[:SEGMENT_BYTES] + two + one + WHOLE[3 * SEGMENT_BYTES :], len(TEXT))
+
+
+@pytest.mark.parametrize(
+    "ad",
+    [binding("case-2", "deliverable-1", 5), binding("case-1", "deliverable-2", 5), binding("case-1", "d", 6)],
+)
+def test_another_case_deliverable_or_size_is_noticed(ad: bytes) -> None:
+    """The seal is bound to its case, deliverable and size."""
+    with pytest.raises(SealBroken):
+        opened(sealed(b"hello"), 5, ad)
+
+
+def test_a_vault_that_ignores_the_range_is_noticed() -> None:
+    """More bytes than asked for are not taken for the right ones."""
+    with pytest.raises(SealBroken, match="honour the range"):
+        b"".join(Opener(KEY, AD, len(TEXT), lambda _start, _end: iter([WHOLE])).read(0, 10))
+
+
+def test_ranges_outside_the_file_are_refused() -> None:
+    """Asking beyond the recorded size is an error of the caller."""
+    with pytest.raises(ValueError, match="outside"):
+        Opener(KEY, AD, 5, ranges_of(sealed(b"hello"))).read(0, 6)

@@ -1,0 +1,105 @@
+"""A deployment for tests: the case database, the simulated engine, and time that tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from sqlalchemy import func, select
+
+from casework import clock, runtime, tick
+from casework.case import CaseFiles, Entry, Kind
+from casework.confidential import Confidential
+from casework.database import connect
+from casework.delivery import certificates  # noqa: F401 - its table belongs to the delivery's
+from casework.delivery.links import metadata as delivery_tables
+from casework.engine.simulated import Run, SimulatedEngine
+from casework.process import processes
+from casework.schema import metadata, waits
+
+SECRET = b"a secret for tests only, 32 bytes"
+
+
+class Desk:
+    """One deployment on the simulated engine."""
+
+    def __init__(
+        self, url: str, start: datetime, roles: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    ) -> None:
+        self.engine = SimulatedEngine(start)
+        self.database = connect(url)
+        metadata.create_all(self.database)
+        delivery_tables.create_all(self.database)
+        self.files = CaseFiles(self.database, self.engine.now, "test")
+        self.runtime = runtime.Runtime(
+            files=self.files,
+            engine=self.engine,
+            confidential=Confidential(SECRET),
+            secret=SECRET,
+            public_url="https://casework.example",
+            case_page="https://prefect.example/runs/flow-run/{case}",
+            roles={"operators": ("staff-1",), **roles},
+            lease=0.0,
+        )
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(clock.use(self.engine.now))
+        self._stack.enter_context(runtime.use(self.runtime))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        self.database.dispose()
+
+    def start(self, process: str, **parameters: Any) -> Run:
+        """Start a case and run it as far as it goes."""
+        subject = processes[process].subject_of(parameters)
+        case_id, _ = tick.start(self.runtime, process, subject, parameters)
+        self.engine.run()
+        assert case_id is not None
+        return self.engine.runs[case_id]
+
+    def settle(self) -> None:
+        """Run everything that is due at this moment."""
+        for _ in range(50):
+            done = tick.tick(self.runtime)
+            if not self.engine.run() and not (done.woken or done.started):
+                return
+        raise AssertionError("the cases do not come to rest: something wakes them again and again")
+
+    def advance(self, **delta: float) -> None:
+        """Let time pass, stopping at each moment at which a wait has something to do."""
+        until = self.engine.time + timedelta(**delta)
+        while True:
+            with self.files.reading() as connection:
+                due = connection.execute(
+                    select(func.min(waits.c.next_at)).where(waits.c.state == "open")
+                ).scalar()
+            if due is None or due > until:
+                break
+            self.engine.time = max(self.engine.time, due)
+            self.settle()
+        self.engine.time = until
+        self.settle()
+
+    def entries(self, run: Run, kind: Kind | None = None) -> list[Entry]:
+        """The case file, or its entries of one kind."""
+        return [entry for entry in self.files.entries(run.case_id) if kind in (None, entry.kind)]
+
+    def waiting(self, run: Run) -> list[str]:
+        """The names of the questions that are open."""
+        with self.files.reading() as connection:
+            rows = connection.execute(
+                select(waits.c.wait).where(waits.c.case_id == run.case_id, waits.c.state == "open")
+            )
+            return [row.wait for row in rows]
+
+    def ending(self, run: Run) -> str | None:
+        """How the case ended, or None while it is open."""
+        return self.files.case(run.case_id).ending

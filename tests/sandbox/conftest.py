@@ -1,0 +1,100 @@
+"""A seeded world, clients of its stand-ins, and a clock that moves when told."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from casework.sandbox import People, World
+from casework.sandbox.inprocess import httpx_transport
+
+_CONTRACTS = Path(__file__).resolve().parents[2] / "../shared/contracts"
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def forward(self, **by: float) -> None:
+        """Moves the clock, for example `forward(seconds=3)`."""
+        self.time += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def echo(_target: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str]]:
+    """A gateway that agrees to every Asana handshake."""
+    return 200, {"X-Hook-Secret": headers["X-Hook-Secret"]}
+
+
+@pytest.fixture
+def world(clock: Clock) -> Iterator[World]:
+    made = World(clock, business=True, handshake=echo)
+    made.seed()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def people(world: World) -> People:
+    return People(world)
+
+
+def headers_for(world: World, vendor: str) -> dict[str, str]:
+    """The credentials that the vendor's stand-in accepts."""
+    known = world.credentials
+    if vendor == "zendesk":
+        pair = f"{known['zendesk_email']}/token:{known['zendesk_token']}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    return {"Authorization": f"Bearer {known[vendor + '_token']}"}
+
+
+Api = Callable[[str], httpx.Client]
+
+
+@pytest.fixture
+def api(world: World) -> Api:
+    """A client with credentials for a vendor, in process."""
+    hosts = {
+        "zendesk": "https://support.example",
+        "slack": "https://slack.example/api",
+        "asana": "https://asana.example/api/1.0",
+        "dropbox": "https://api.dropboxapi.com/2",
+        "dropbox-content": "https://content.dropboxapi.com/2",
+    }
+
+    def client(name: str) -> httpx.Client:
+        vendor = name.split("-")[0]
+        return httpx.Client(
+            transport=httpx_transport(world, vendor), base_url=hosts[name], headers=headers_for(world, vendor)
+        )
+
+    return client
+
+
+@pytest.fixture(scope="session")
+def contracts() -> Callable[[str], Any]:
+    """Reads a vendor contract by file name; skips the test when the contracts are not beside the project."""
+
+    def read(name: str) -> Any:
+        path = _CONTRACTS / name
+        if not path.exists():
+            pytest.skip(f"vendor contract {name} is not beside the project")
+        return json.loads(path.read_text())
+
+    return read

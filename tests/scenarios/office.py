@@ -1,0 +1,205 @@
+"""A whole office for tests: the simulated engine, every stand-in in process, and the people who work there.
+
+People act as they would in their own systems; the office passes on the hooks that this causes, as the gateway
+does, and lets the cases run until they rest.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from casework import delivery, systems, tick
+from casework.answer import Accepted, Offer, Refused, answer
+from casework.delivery.certificate import Signer
+from casework.delivery.certificates import Certificates
+from casework.delivery.download import etag
+from casework.delivery.handover import open_sealed
+from casework.delivery.keys import FileKeyStore
+from casework.delivery.links import ClaimToken, Links
+from casework.delivery.vaults import DropboxVault, S3Vault
+from casework.engine.simulated import Run
+from casework.people import Identity, Invitation, Person
+from casework.sandbox import aws, product
+from casework.sandbox.inprocess import httpx_transport, requests_adapter
+from casework.sandbox.people import People
+from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
+from casework.sandbox.world import World
+from casework.systems.asana import Asana
+from casework.systems.dropbox import Dropbox
+from casework.systems.mail import connect as connect_mail
+from casework.systems.product import ProductDatabase
+from casework.systems.s3 import connect as connect_s3
+from casework.systems.slack import Slack
+from casework.systems.zendesk import Zendesk
+from tests.desk import SECRET, Desk
+
+START = datetime(2026, 3, 2, 17, tzinfo=UTC)
+"""Monday, 9:00 in the office's zone."""
+
+ROLES = {
+    "operators": ("staff-41", "staff-42"),
+    "scaled-approver": ("staff-31",),
+    "scaled-approver-manager": ("staff-22",),
+    "engineering-lead": ("staff-51",),
+}
+
+
+class Office(Desk):
+    """One deployment with everything around it."""
+
+    def __init__(self, folder: Path, cloud: aws.Aws, url: str | None = None) -> None:
+        super().__init__(url or f"sqlite:///{folder}/cases.db", START, ROLES)
+        self.cloud = cloud
+        self.world = World(self.engine.now, handshake=self._handshake)
+        self.world.seed()
+        self.people = People(self.world)
+        known = self.world.credentials
+        database = product.create(folder / "product.db", self.world)
+        keep = {"region": aws.REGION, "access_key": aws.ACCESS_KEY, "secret_key": aws.SECRET_KEY}
+        s3 = connect_s3(cloud.url, **keep)
+        box = requests_adapter(self.world, "dropbox")
+        dropbox = Dropbox(
+            known["dropbox_token"],
+            adapters={"https://api.dropboxapi.com": box, "https://content.dropboxapi.com": box},
+        )
+        sleep = self.engine.sleep
+        zendesk = Zendesk(
+            "https://support.example",
+            known["zendesk_email"],
+            known["zendesk_token"],
+            transport=httpx_transport(self.world, "zendesk"),
+            sleep=sleep,
+        )
+        slack = Slack(
+            "https://slack.example/api",
+            known["slack_token"],
+            transport=httpx_transport(self.world, "slack"),
+            sleep=sleep,
+        )
+        asana = Asana(
+            "https://asana.example/api/1.0",
+            known["asana_token"],
+            transport=httpx_transport(self.world, "asana"),
+            sleep=sleep,
+        )
+        systems.use(
+            systems.Systems(
+                zendesk=zendesk,
+                slack=slack,
+                asana=asana,
+                dropbox=dropbox,
+                s3=s3,
+                product=ProductDatabase(f"sqlite:///{database}"),
+                mail=connect_mail(cloud.url, **keep, sender=aws.SENDER),
+                places=systems.Places(
+                    "https://support.example/agent/tickets/{ticket}", WORKSPACE, PROJECT, TEMPLATE
+                ),
+            )
+        )
+        self.delivery = delivery.Delivery(
+            links=Links(self.database, SECRET, self.engine.now),
+            keys=FileKeyStore(folder / "keys.db", folder / "kek"),
+            vaults={
+                "dropbox": DropboxVault(dropbox, "/casework", now=self.engine.now),
+                "s3": S3Vault(s3, aws.VAULT_BUCKET, "sealed", now=self.engine.now),
+            },
+            signer=Signer(folder / "signer"),
+            certificates=Certificates(self.database),
+            drop_bucket=aws.DROP_BUCKET,
+            public_url="https://casework.example",
+        )
+        delivery.use(self.delivery)
+
+    def _handshake(self, _target: str, headers: Any) -> tuple[int, dict[str, str]]:
+        return 200, {"X-Hook-Secret": headers["X-Hook-Secret"]}
+
+    def hooks(self) -> None:
+        """Pass on what the systems tell us, as hints, and let the cases run."""
+        for sent in self.world.take_deliveries():
+            told = json.loads(sent.body) if sent.body.startswith(b"{") else {}
+            if sent.vendor == "zendesk":
+                tick.wake(self.runtime, told["subject"].replace("zen:", "zendesk:"))
+            for event in told.get("events", ()):
+                tick.wake(self.runtime, f"asana:task:{event['resource']['gid']}")
+        self.settle()
+
+    # -- the people
+
+    def ask(self, user: str, *tags: str) -> tuple[int, Run]:
+        """A customer writes, and the case of the ticket runs as far as it goes."""
+        ticket = self.people.customer.open_ticket(user, ["data_export", *tags])
+        self.world.take_deliveries()
+        return ticket, self.start("data-export", ticket=ticket)
+
+    def reply(self, ticket: int, text: str = "We are moving to Thistledown-Vantage") -> None:
+        """The customer replies on the ticket."""
+        self.engine.sleep(1)
+        self.people.customer.reply(ticket, text)
+        self.hooks()
+
+    def answer(self, run: Run, staff: str, **values: Any) -> Accepted | Refused:
+        """Somebody answers the open question through a personal link."""
+        (wait,) = self.waiting(run)
+        said = answer(Offer(run.case_id, wait, values, "link", Identity(kind="person", value=staff)))
+        self.settle()
+        return said
+
+    def code(self, run: Run, staff: str) -> str:
+        """The personal code that somebody was sent for the open question."""
+        (wait,) = self.waiting(run)
+        return Invitation(case_id=run.case_id, wait=wait, person=Person(id=staff)).code(SECRET)
+
+    def task(self) -> str:
+        """The newest task in Asana."""
+        return list(self.world.state["asana"]["tasks"])[-1]
+
+    def make(self, run: Run, team: str, fault: str | None = None, size: int = 20_000) -> None:
+        """Engineering puts a deliverable into the drop and completes the task."""
+        self.engine.sleep(1)
+        s3 = self.cloud.s3()
+        prefix = f"exports/{run.case_id}/"
+        self.people.engineer.place_deliverable(
+            s3, aws.DROP_BUCKET, prefix, team, size_bytes=size, fault=fault
+        )
+        self.people.engineer.complete(self.task())
+        self.hooks()
+
+    def download(self, run: Run) -> bytes:
+        """The customer downloads the file and acknowledges it, as the page's script does."""
+        links = self.delivery.links
+        link = links.of_deliverable(run.case_id)
+        assert link is not None
+        code = links.issue_code(link.link_id)
+        assert isinstance(code, str), code
+        won = links.claim(links.token(link.link_id), code)
+        assert isinstance(won, ClaimToken), won
+        data = b"".join(
+            open_sealed(link.file, self.delivery.keys, self.delivery.vaults[link.file.vault]).read()
+        )
+        links.acknowledge(link.link_id, won.value, 0, len(data))
+        links.receive(link.link_id, won.value, etag(link.file.plain_sha256).strip('"'))
+        tick.wake(self.runtime, f"link:{link.link_id}")
+        self.settle()
+        return data
+
+    # -- what can be seen
+
+    def ticket(self, number: int) -> dict[str, Any]:
+        """A ticket as Zendesk has it."""
+        found: dict[str, Any] = self.world.state["zendesk"]["tickets"][str(number)]
+        return found
+
+    def said(self, ticket: int, public: bool = True) -> list[str]:
+        """What our account wrote on a ticket."""
+        comments = self.world.state["zendesk"]["comments"][str(ticket)]
+        return [one["body"] for one in comments if one["author_id"] == 7000 and one["public"] is public]
+
+    def left_in_the_drop(self, run: Run) -> int:
+        """How many versions lie in the drop of a case."""
+        listed = self.cloud.s3().list_object_versions(
+            Bucket=aws.DROP_BUCKET, Prefix=f"exports/{run.case_id}/"
+        )
+        return len(listed.get("Versions", [])) + len(listed.get("DeleteMarkers", []))
