@@ -21,7 +21,7 @@ from casework.case import FileClosed, Kind, digest
 from casework.people import Identity, Invitation, Person, code_hash
 from casework.schema import codes, waits
 
-__all__ = ["Accepted", "Form", "Offer", "Refusal", "Refused", "answer", "invite", "pass_deadline"]
+__all__ = ["Accepted", "Form", "Offer", "Refusal", "Refused", "answer", "invite", "pass_deadline", "withdraw"]
 
 
 class Form(BaseModel):
@@ -119,10 +119,14 @@ class Refused:
 def answer(offer: Offer) -> Accepted | Refused:
     """Check an answer and record it: either it settles the question, or it is refused and the question stays.
 
+    A personal code dies with its first use, whatever comes of it. Nothing is recorded where there is no such
+    question or the case has ended.
+
     On acceptance the case is due a leg; the caller may push the engine, the clock does it otherwise.
     """
     around = runtime.current()
     with around.files.writing() as connection:
+        identity, code_refusal = _identify(around, connection, offer)
         wait = connection.execute(
             select(waits)
             .where(waits.c.case_id == offer.case_id, waits.c.wait == offer.wait)
@@ -131,15 +135,19 @@ def answer(offer: Offer) -> Accepted | Refused:
         if wait is None:
             return _refused(Refusal.UNKNOWN)
         try:
-            return _settle(around, connection, wait, offer)
+            return _settle(around, connection, wait, offer, identity, code_refusal)
         except FileClosed:
             return _refused(Refusal.DECIDED)
 
 
 def _settle(
-    around: runtime.Runtime, connection: Connection, wait: Row[Any], offer: Offer
+    around: runtime.Runtime,
+    connection: Connection,
+    wait: Row[Any],
+    offer: Offer,
+    identity: Identity | None,
+    code_refusal: Refusal | None,
 ) -> Accepted | Refused:
-    identity, code_refusal = _identify(around, connection, offer)
     person = _person_asked(wait, identity) if identity else None
     actor = person.id if person else "unknown"
     noted = {
@@ -210,14 +218,15 @@ def _identify(
 ) -> tuple[Identity | None, Refusal | None]:
     if offer.code is None:
         return offer.identity, None
-    row = connection.execute(select(codes).where(codes.c.code_hash == code_hash(offer.code))).one_or_none()
+    this = codes.c.code_hash == code_hash(offer.code)
+    used = connection.execute(
+        update(codes).where(this, codes.c.used_at.is_(None)).values(used_at=around.files.now())
+    )
+    row = connection.execute(select(codes).where(this)).one_or_none()
     if row is None:
         return None, Refusal.BAD_CODE
-    if row.used_at is not None:
+    if used.rowcount == 0:
         return None, Refusal.USED_CODE
-    connection.execute(
-        update(codes).where(codes.c.code_hash == row.code_hash).values(used_at=around.files.now())
-    )
     if (row.case_id, row.wait) != (offer.case_id, offer.wait):
         return None, Refusal.BAD_CODE
     return Identity(kind="person", value=row.person), None
@@ -241,6 +250,13 @@ def pass_deadline(connection: Connection, case_id: str, wait: str, now: datetime
     _close(connection, case_id, wait, "passed")
     around.files.want_leg(case_id, connection)
     return True
+
+
+def withdraw(connection: Connection, case_id: str) -> None:
+    """Take back every open question of a case that ends."""
+    connection.execute(
+        update(waits).where(waits.c.case_id == case_id, waits.c.state == "open").values(state="withdrawn")
+    )
 
 
 def _close(connection: Connection, case_id: str, wait: str, state: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from casework import clock
-from casework.case import Case, Entry, Kind, is_completion
+from casework.case import Case, Entry, Fenced, Kind, is_completion
 from casework.engine import Pause
 from casework.runtime import Runtime
 
@@ -150,9 +150,17 @@ class Body:
 
     def refresh(self) -> None:
         """Read what others wrote into the file since this leg began."""
-        known = len(self.entries)
         self.entries = self.runtime.files.entries(self.case_id)
-        self._completed.update({e.key: e for e in self.entries[known:] if is_completion(e.kind)})
+        self._completed = {entry.key: entry for entry in self.entries if is_completion(entry.kind)}
+
+    def hold(self) -> None:
+        """Make sure, before an effect is repeated, that the case is still this leg's.
+
+        Raises:
+            Fenced: a later leg has begun.
+        """
+        if not self.runtime.files.beat(self.case_id, self.case.epoch):
+            raise Fenced(f"Case {self.case_id}: leg {self.case.epoch} was overtaken; it stops here.")
 
     def _now(self) -> datetime:
         key = self.take("now")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -33,7 +33,9 @@ __all__ = [
     "Occurrence",
 ]
 
+T = TypeVar("T")
 GENESIS = "0" * 64
+RACES = 2
 
 
 class Kind(StrEnum):
@@ -184,28 +186,35 @@ class CaseFiles:
 
         Two callers at the same instant get the same occurrence: the loser of the race reads the winner's.
         """
-        for _ in range(3):
+
+        def ask(connection: Connection) -> tuple[Occurrence, bool]:
+            latest = self._latest_occurrence(connection, process, subject)
+            if latest and (latest.case_id is None or self._is_open(connection, latest.case_id)):
+                return latest, False
+            number = latest.number + 1 if latest else 1
+            connection.execute(
+                insert(occurrences).values(
+                    process=process,
+                    subject=subject,
+                    number=number,
+                    parameters=dict(parameters),
+                    asked_at=self.now(),
+                )
+            )
+            return Occurrence(process, subject, number, dict(parameters), None), True
+
+        return self._contested(ask)
+
+    def _contested(self, work: Callable[[Connection], T]) -> T:
+        """One transaction, done again when another one made the same row at the same instant."""
+        for _ in range(RACES):
             try:
                 with self.writing() as connection:
-                    latest = self._latest_occurrence(connection, process, subject)
-                    if latest and (latest.case_id is None or self._is_open(connection, latest.case_id)):
-                        return latest, False
-                    number = latest.number + 1 if latest else 1
-                    connection.execute(
-                        insert(occurrences).values(
-                            process=process,
-                            subject=subject,
-                            number=number,
-                            parameters=dict(parameters),
-                            asked_at=self.now(),
-                        )
-                    )
-                    return Occurrence(process, subject, number, dict(parameters), None), True
+                    return work(connection)
             except IntegrityError:
                 continue
-        raise RuntimeError(
-            f"{process} for {subject} could not be started: too many starts at once. Try again."
-        )
+        with self.writing() as connection:
+            return work(connection)
 
     def _latest_occurrence(self, connection: Connection, process: str, subject: str) -> Occurrence | None:
         row = connection.execute(
@@ -221,7 +230,7 @@ class CaseFiles:
         return row is None or row.closed_at is None
 
     def started(self, occurrence: Occurrence, case_id: str) -> None:
-        """Record the run that the engine made for an occurrence."""
+        """Record the run that the engine made for an occurrence; the first one recorded stays."""
         with self.writing() as connection:
             connection.execute(
                 update(occurrences)
@@ -229,6 +238,7 @@ class CaseFiles:
                     occurrences.c.process == occurrence.process,
                     occurrences.c.subject == occurrence.subject,
                     occurrences.c.number == occurrence.number,
+                    occurrences.c.case_id.is_(None),
                 )
                 .values(case_id=case_id)
             )
@@ -241,15 +251,29 @@ class CaseFiles:
             ).all()
         return [Occurrence(row.process, row.subject, row.number, row.parameters, None) for row in rows]
 
+    def unopened(self, before: datetime) -> list[str]:
+        """Runs of occurrences asked for before a moment (UTC) whose first leg has not opened the file yet."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(occurrences.c.case_id)
+                .outerjoin(cases, cases.c.case_id == occurrences.c.case_id)
+                .where(
+                    occurrences.c.case_id.is_not(None),
+                    occurrences.c.asked_at < before,
+                    cases.c.case_id.is_(None),
+                )
+            )
+            return [row.case_id for row in rows]
+
     # -- one case
 
     def begin_leg(
         self, case_id: str, process: str, parameters: Mapping[str, Any], subject: str
     ) -> tuple[Case, list[Entry]]:
         """Open the file if it is new, take the next epoch, and read the file: the start of every leg."""
-        with self.writing() as connection:
-            row = self._locked(connection, case_id)
-            if row is None:
+
+        def begin(connection: Connection) -> tuple[Case, list[Entry]]:
+            if self._locked(connection, case_id) is None:
                 self._open(connection, case_id, process, parameters, subject)
             connection.execute(
                 update(cases)
@@ -258,6 +282,8 @@ class CaseFiles:
             )
             case = _case(connection.execute(select(cases).where(cases.c.case_id == case_id)).one())
             return case, self._read(connection, case_id)
+
+        return self._contested(begin)
 
     def _open(
         self, connection: Connection, case_id: str, process: str, parameters: Mapping[str, Any], subject: str
@@ -327,7 +353,7 @@ class CaseFiles:
 
         Raises:
             CaseUnknown, FileClosed: there is no such open case.
-            Fenced: `epoch` is not the case's epoch any more.
+            Fenced: `epoch` is not the case's epoch any more (said first: a later leg may have closed the file).
             sqlalchemy.exc.IntegrityError: this key is completed already.
         """
         if connection is None:
@@ -336,10 +362,10 @@ class CaseFiles:
         case = self._locked(connection, case_id)
         if case is None:
             raise CaseUnknown(f"There is no case {case_id}. `casework inbox` lists the open ones.")
-        if case.closed_at is not None:
-            raise FileClosed(f"Case {case_id} ended as {case.ending}: nothing can be added to its file.")
         if epoch is not None and epoch != case.epoch:
             raise Fenced(f"Case {case_id}: leg {epoch} was overtaken by leg {case.epoch}; it stops here.")
+        if case.closed_at is not None:
+            raise FileClosed(f"Case {case_id} ended as {case.ending}: nothing can be added to its file.")
         row = {
             "case_id": case_id,
             "seq": case.last_seq + 1,
@@ -419,13 +445,19 @@ class CaseFiles:
         Raises:
             ChainBroken: names the first entry that is missing or changed.
         """
+        # One statement sees one moment: a file that grows meanwhile is not taken for a broken one.
+        whole = (
+            select(entries, cases.c.last_seq, cases.c.last_hash)
+            .select_from(cases.outerjoin(entries, entries.c.case_id == cases.c.case_id))
+            .where(cases.c.case_id == case_id)
+            .order_by(entries.c.seq)
+        )
         with self.reading() as connection:
-            head = connection.execute(select(cases).where(cases.c.case_id == case_id)).one_or_none()
-            rows = connection.execute(
-                select(entries).where(entries.c.case_id == case_id).order_by(entries.c.seq)
-            ).all()
-        if head is None:
+            rows = connection.execute(whole).all()
+        if not rows:
             raise CaseUnknown(f"There is no case {case_id}. `casework inbox` lists the open ones.")
+        last_seq, last_hash = rows[0].last_seq, rows[0].last_hash
+        rows = [row for row in rows if row.seq is not None]
         previous = GENESIS
         for seq, row in enumerate(rows, start=1):
             if row.seq != seq:
@@ -435,7 +467,7 @@ class CaseFiles:
             if row.hash != _hash(dict(row._mapping)):
                 raise ChainBroken(case_id, seq, "was changed after it was written")
             previous = row.hash
-        if (head.last_seq, head.last_hash) != (len(rows), previous):
+        if (last_seq, last_hash) != (len(rows), previous):
             raise ChainBroken(case_id, len(rows) + 1, "is missing at the end of the file")
         return len(rows)
 
@@ -523,10 +555,21 @@ class CaseFiles:
             connection.execute(update(cases).where(cases.c.case_id == case_id).values(account=account))
 
     def ask_to_cancel(self, case_id: str, actor: str, reason: str) -> bool:
-        """Record that the case is to end early; its next leg unwinds it. False when that was asked before."""
-        with self.writing() as connection:
+        """Record that the case is to end early; its next leg unwinds it. False when that was asked before.
+
+        A run cancelled before its first leg gets its file here, so that its subject becomes free again.
+        """
+
+        def ask(connection: Connection) -> bool:
             case = self._locked(connection, case_id)
-            if case is None or case.closed_at is not None or case.cancel_asked_at is not None:
+            if case is None:
+                started = connection.execute(
+                    select(occurrences).where(occurrences.c.case_id == case_id)
+                ).one_or_none()
+                if started is None:
+                    return False
+                self._open(connection, case_id, started.process, started.parameters, started.subject)
+            elif case.closed_at is not None or case.cancel_asked_at is not None:
                 return False
             self.append(
                 case_id, Kind.CANCEL_ASKED, "cancel", actor, {"reason": reason}, connection=connection
@@ -537,6 +580,8 @@ class CaseFiles:
                 .values(cancel_asked_at=self.now(), wanted_at=self.now(), pushed_at=None)
             )
             return True
+
+        return self._contested(ask)
 
 
 def is_completion(kind: Kind) -> bool:

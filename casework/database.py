@@ -22,10 +22,10 @@ def connect(url: str) -> Engine:
     """An engine for `url`; the folder of an SQLite file is made when it is missing."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=20)
+        return create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=20, hide_parameters=True)
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address)
+    engine = create_engine(address, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

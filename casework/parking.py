@@ -20,6 +20,7 @@ from casework.wait import Wait, ask
 __all__ = ["FaultAnswer", "FaultAnswerWithSkip", "Verdict", "park", "verdict"]
 
 PATIENCE = Minutes(60 * 24 * 90)
+LOOK_EVERY = Minutes(60 * 24)  # whether the case still has its ground
 
 
 class Verdict(StrEnum):
@@ -93,6 +94,7 @@ def verdict(body: leg.Body, key: str) -> Verdict | None:
         who=runtime.operators,
         within=PATIENCE,
         announce=runtime.tell_operators,
+        look_every=LOOK_EVERY,
         verified=False,
     )
     settled = ask(body, f"fault>{key}/{len(faults)}", wait)

@@ -16,12 +16,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from casework import body as leg
+from sqlalchemy.exc import DBAPIError
+
 from casework import clock, parking, runtime
 from casework import step as steps
-from casework.case import Case, Fenced, Kind
+from casework.answer import withdraw
+from casework.body import Body, Diverged, EndedEarly, Waiting, current
+from casework.case import Case, Entry, Fenced, Kind
 from casework.engine import EngineAway, Pause, Standing
 from casework.story import markdown
+from casework.systems.errors import SystemFault
 from casework.tick import push
 
 __all__ = ["Process", "process", "processes", "standing"]
@@ -63,7 +67,7 @@ class Process:
         case, entries = around.files.begin_leg(case_id, self.name, parameters, self.subject_of(parameters))
         if case.closed_at is not None:
             return around.engine.ended(case.ending or "", early=case.ending == UNWOUND)
-        body = leg.Body(around, case, entries)
+        body = Body(around, case, entries)
         try:
             with _heartbeat(around, case):
                 outcome = self._run(body, parameters)
@@ -78,41 +82,42 @@ class Process:
                     push(around, case_id)
         return around.engine.ended(outcome, early=outcome == UNWOUND)
 
-    def _run(self, body: leg.Body, parameters: Mapping[str, Any]) -> str | Pause:
+    def _run(self, body: Body, parameters: Mapping[str, Any]) -> str | Pause:
         with body.running():
             try:
                 ending = self._through(body, parameters)
-            except leg.Waiting as waiting:
+            except Waiting as waiting:
                 _show(body, self)
                 return waiting.pause
             with body.runtime.files.writing() as connection:
+                withdraw(connection, body.case_id)
                 body.append(Kind.CLOSED, "case", {"ending": ending}, connection=connection)
                 body.runtime.confidential.erase(connection, body.case_id)
             _show(body, self)
             return ending
 
-    def _through(self, body: leg.Body, parameters: Mapping[str, Any]) -> str:
+    def _through(self, body: Body, parameters: Mapping[str, Any]) -> str:
         while body.case.cancel_asked_at is None:
             try:
                 parking.verdict(body, "body")
                 ending = self.function(**parameters)
                 body.finish()
                 return str(ending.value if isinstance(ending, StrEnum) else ending)
-            except leg.EndedEarly:
+            except EndedEarly:
                 break
-            except leg.Waiting:
+            except Waiting:
                 reason = self._lost_ground(parameters)
                 if reason is None:
                     raise
                 body.runtime.files.ask_to_cancel(body.case_id, "watch", reason)
                 break
-            except Fenced:
+            except (Fenced, EngineAway, DBAPIError):
                 raise
             except Exception as error:
-                fault = error if isinstance(error, leg.Diverged) else steps.Fault("body", error)
+                fault = error if isinstance(error, Diverged) else steps.Fault("body", error)
                 try:
                     parking.park(body, "body", fault, skippable=False)
-                except leg.EndedEarly:
+                except EndedEarly:
                     break
                 body.rewind()
         _unwind(body)
@@ -124,7 +129,7 @@ class Process:
         try:
             with clock.reading(None):
                 return self.watch(**parameters)
-        except steps.SystemFault as fault:
+        except SystemFault as fault:
             logger.warning(
                 "%s could not look whether it still stands, and will look again: %s", self.name, fault
             )
@@ -159,12 +164,12 @@ def process(
 
 def standing(account: str, *tags: str) -> None:
     """Say by which account (an id) and tags (tier, team) operators know this case. Safe to repeat."""
-    body = leg.current()
+    body = current()
     body.account, body.tags = account, tags
     body.runtime.files.label(body.case_id, account)
 
 
-def _show(body: leg.Body, process: Process) -> None:
+def _show(body: Body, process: Process) -> None:
     around = body.runtime
     body.refresh()
     case = around.files.case(body.case_id)
@@ -191,17 +196,36 @@ def _show(body: leg.Body, process: Process) -> None:
         logger.warning("Case %s: its page could not be brought up to date: %s", body.case_id, away)
 
 
-def _unwind(body: leg.Body) -> None:
-    done = [entry for entry in body.entries if entry.kind is Kind.STEP_DONE]
-    for entry in reversed(done):
+def _unwind(body: Body) -> None:
+    """Undo what was done, and what may have been done, newest first; each once."""
+    acted = {entry.key: entry for entry in body.entries if entry.kind in (Kind.STEP_BEGUN, Kind.STEP_DONE)}
+    for entry in sorted(acted.values(), key=lambda entry: entry.seq, reverse=True):
         step = steps.registry.get(str(entry.payload.get("step")))
-        if step is None or step.undo is None or "undo:" in entry.key:
+        if step is None or step.undo is None or "undo:" in entry.key or entry.payload.get("skipped"):
             continue
         key = f"undo:{entry.key}"
-        if body.completed(key) is None:
+        if body.completed(key) is not None:
+            continue
+        told = {"step": step.name, "undone_by": step.undo.name}
+        try:
+            done = entry if entry.kind is Kind.STEP_DONE else _adopt(body, step, entry, f"{key}>look")
+            if done is None:
+                continue
             with body.scope(key):
-                step.undo(step.adapter.validate_python(entry.payload["result"], strict=False))
-            body.append(Kind.COMPENSATED, key, {"step": step.name, "undone_by": step.undo.name})
+                step.undo(step.adapter.validate_python(done.payload["result"], strict=False))
+        except EndedEarly:
+            told["given_up_by"] = "operators"
+        body.append(Kind.COMPENSATED, key, told)
+
+
+def _adopt(body: Body, step: steps.Step[..., Any], begun: Entry, key: str) -> Entry | None:
+    """What a step that was begun and not done has done after all; the operators are asked when nobody can say."""
+    while parking.verdict(body, key) is not parking.Verdict.SKIP:
+        try:
+            return step.adopt(body, begun)
+        except (SystemFault, steps.Fault) as fault:
+            parking.park(body, key, fault, skippable=True)
+    return None
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""The settings: `casework.toml`, the environment, and what `casework up` chose, checked before anything starts.
+"""The settings: `casework.toml`, the environment, and what `casework up` chose, checked before a start.
 
 The environment (`CASEWORK_<SECTION>__<NAME>`) wins over the file, the file over the addresses that a running
-`casework up` has written, and these over the defaults. An unknown name or a wrong value stops the start; what is
-said then never repeats a value, because it may be a secret.
+`casework up` has written, and these over the defaults. An unknown name or a wrong value stops the start; what
+is said then never repeats a value, because it may be a secret.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class DatabaseSettings(_Section):
 
 
 class GatewaySettings(_Section):
-    """The only door from outside. `public_url` is where people and vendors reach it; port 0 takes a free one."""
+    """The only door from outside. `public_url` is its address for people and vendors; port 0: a free one."""
 
     host: str = Field("127.0.0.1", examples=["127.0.0.1"])
     port: Port = Field(0, examples=[8080])
@@ -118,7 +118,7 @@ class ZendeskSettings(_Section):
 class SlackSettings(_Section):
     """`response_origins` are where an answer to a pressed button may be sent."""
 
-    url: Address = Field("https://slack.com", examples=["https://slack.com"])
+    url: Address = Field("https://slack.com/api", examples=["https://slack.com/api"])
     token: SecretStr | None = Field(None, examples=["the bot token, xoxb-…"])
     signing_secret: SecretStr | None = Field(None, examples=["the app's signing secret"])
     response_origins: Names = Field(("https://hooks.slack.com",), examples=[["https://hooks.slack.com"]])
@@ -135,8 +135,8 @@ class AsanaSettings(_Section):
 class DropboxSettings(_Section):
     """`business` deletes for good, which needs a Business account with the scope `files.permanent_delete`.
 
-    Without it Dropbox keeps what was deleted for `retention_days` (30, 180 or 365 by plan). With `app_key` and
-    `app_secret` the token is a refresh token. `sandbox_url` is a stand-in's root.
+    Without it Dropbox keeps what was deleted for `retention_days` (30, 180 or 365 by plan). With `app_key`
+    and `app_secret` the token is a refresh token. `sandbox_url` is a stand-in's root.
     """
 
     token: SecretStr | None = Field(None, examples=["the access or refresh token"])
@@ -149,7 +149,7 @@ class DropboxSettings(_Section):
 
 
 class S3Settings(_Section):
-    """The drop that engineering fills, and the vault to fall back to. Without keys boto3 looks for its own."""
+    """The drop that engineering fills, and the vault to fall back to. Without keys boto3 finds its own."""
 
     endpoint_url: Address | None = Field(None, examples=["https://s3.example"])
     region: str = Field("eu-central-1", examples=["eu-central-1"])
@@ -242,7 +242,7 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One setting in force: its value for people (a secret as `***`, unset as None) and where it comes from."""
+    """One setting in force: its value for people (secrets as `***`, unset as None) and where it is from."""
 
     name: str
     value: Any
@@ -263,11 +263,12 @@ class Loaded:
             yield Row(name, _shown(value), self.origins.get(name, "default"))
 
 
-def load(file: Path | None = None) -> Loaded:
+def load(file: Path | None = None, *, running: bool = True) -> Loaded:
     """Read and check the settings.
 
     Args:
         file: the file; without one `CASEWORK_CONFIG` names it, else `./casework.toml` is read if it is there.
+        running: whether the addresses that a `casework up` has chosen count.
 
     Raises:
         SettingsWrong: a named file is missing, a name is unknown, or a value is wrong.
@@ -280,7 +281,7 @@ def load(file: Path | None = None) -> Loaded:
     from_environment = _environment()
     stated = _merge(from_file, from_environment)
     home = Path(str(stated.get("home", Settings.model_fields["home"].default)))
-    from_run = _running(home, stated)
+    from_run = _running(home, stated) if running else {}
     origins = dict.fromkeys(_names(from_run), f"casework up ({home / ADDRESSES})")
     origins |= dict.fromkeys(_names(from_file), str(path))
     origins |= {name: f"environment {variable(name)}" for name in _names(from_environment)}
@@ -325,7 +326,7 @@ def _environment() -> dict[str, Any]:
         first, nested, _ = name.removeprefix(PREFIX).lower().partition("__")
         if first not in Settings.model_fields:
             raise SettingsWrong(
-                f"{name}: there is no such setting. The first part is one of {', '.join(Settings.model_fields)}."
+                f"{name}: there is no such setting. Known: {', '.join(Settings.model_fields)}."
             )
         if not nested and _is_section(Settings.model_fields[first].annotation):
             raise SettingsWrong(f"{name}: this is a section; set its parts, such as {name}__NAME.")

@@ -1,7 +1,7 @@
 """The settings with the served sandbox in place of every outside system, and the way to its Dropbox.
 
-The values are the sandbox's own; they open nothing outside it. They are repeated here because importing its S3 and
-mail takes seconds, which every leg of every case would pay; a test compares them.
+The values are the sandbox's own; they open nothing outside it. Those of its S3 and mail are repeated here
+because importing these takes seconds, which every leg of every case would pay; a test compares them.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def with_standins(settings: Settings) -> Settings:
             "ticket_page": f"{root}/zendesk/agent/tickets/{{ticket}}",
         },
         "slack": {
-            "url": f"{root}/slack",
+            "url": f"{root}/slack/api",
             "token": secret["slack_token"],
             "signing_secret": secret["slack_signing_secret"],
             "response_origins": (f"{urlsplit(root).scheme}://{urlsplit(root).netloc}",),

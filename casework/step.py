@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from casework import body as leg
 from casework import clock, parking, runtime
-from casework.case import Kind
+from casework.case import Entry, Kind
 from casework.confidential import ConfidentialText
 from casework.people import Invitation
 from casework.systems.errors import SystemFault
@@ -104,7 +104,7 @@ class Step(Generic[P, R]):
                 body.append(Kind.STEP_BEGUN, key, told | {"with": to_jsonable_python(given)})
             try:
                 with acting(body.case_id, key):
-                    attempt = functools.partial(self._attempt, args, kwargs, doubt)
+                    attempt = functools.partial(self._attempt, body, args, kwargs, doubt)
                     result = body.runtime.engine.task(told["label"], attempt, self.delays)
             except (SystemFault, Fault) as fault:
                 parking.park(body, key, fault, skippable=self._takes_none())
@@ -117,7 +117,11 @@ class Step(Generic[P, R]):
         message = given.get("message")
         return f"{name} · {str(message).rsplit('/', 1)[-1]}" if message else name
 
-    def _attempt(self, args: tuple[Any, ...], kwargs: dict[str, Any], doubt: bool, again: bool) -> R:
+    def _attempt(
+        self, body: leg.Body, args: tuple[Any, ...], kwargs: dict[str, Any], doubt: bool, again: bool
+    ) -> R:
+        if doubt or again:
+            body.hold()
         try:
             if (doubt or again) and self.find is not None:
                 found = self.find(*args, **kwargs)
@@ -128,6 +132,51 @@ class Step(Generic[P, R]):
             raise
         except Exception as error:
             raise Fault(self.name, error) from None
+
+    def adopt(self, body: leg.Body, begun: Entry) -> Entry | None:
+        """Settle what was begun in a case that now ends: what it did, so that it can be undone; None for nothing.
+
+        Raises:
+            SystemFault, Fault: it cannot be found out.
+        """
+        args, kwargs = self._given(begun.payload["with"])
+        look = self.find or self.fn
+
+        def attempt(_again: bool) -> R | None:
+            body.hold()
+            try:
+                return look(*args, **kwargs)
+            except SystemFault:
+                raise
+            except Exception as error:
+                raise Fault(self.name, error) from None
+
+        label = begun.payload["label"]
+        with acting(body.case_id, begun.key):
+            found = body.runtime.engine.task(f"{label} · was it done?", attempt, self.delays)
+        if found is None and self.find is not None:
+            return None
+        told = {"step": self.name, "label": label}
+        kept = self.adapter.dump_python(cast(R, found), mode="json")
+        return body.append(Kind.STEP_DONE, begun.key, told | {"result": kept})
+
+    def _given(self, told: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments, from what `step begun` says of them."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        hints = get_type_hints(self.fn)
+        for name, parameter in inspect.signature(self.fn).parameters.items():
+            if name not in told:
+                continue
+            if parameter.kind is parameter.VAR_KEYWORD:
+                kwargs |= told[name]
+            elif parameter.kind is parameter.VAR_POSITIONAL:
+                args += told[name]
+            elif parameter.kind is parameter.KEYWORD_ONLY:
+                kwargs[name] = TypeAdapter(hints[name]).validate_python(told[name])
+            else:
+                args.append(TypeAdapter(hints[name]).validate_python(told[name]))
+        return args, kwargs
 
     def _finish(self, body: leg.Body, key: str, result: R, told: Mapping[str, Any]) -> R:
         kept = self.adapter.dump_python(result, mode="json")

@@ -1,8 +1,8 @@
-"""Starts child processes in order, waits until each is ready, starts again those that die, and ends all of them.
+"""Starts child processes in order, waits until each is ready, starts again those that die, and ends them all.
 
-Each child has a session of its own, so that one Ctrl-C reaches only us and we end them in order, the last started
-first. A child holds a lock on `<folder>/<name>.lock` for as long as it lives: when we were killed ourselves, the
-next start finds by it whom we left behind, and ends those before it starts them anew.
+Each child has a session of its own, so that one Ctrl-C reaches only us and we end them in order, the last
+started first. A child holds a lock on `<folder>/<name>.lock` for as long as it lives: when we were killed
+ourselves, the next start finds by it whom we left behind, and ends those before it starts them anew.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import httpx
 __all__ = ["AlreadyRunning", "Child", "NotReady", "Supervisor", "choose_ports"]
 
 READY_SECONDS = 90.0
+POLL_SECONDS = 0.1
 GRACE_SECONDS = 10.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 60.0
@@ -85,6 +86,8 @@ class Supervisor:
         self._ready_seconds, self._grace_seconds = ready_seconds, grace_seconds
         self._backoff = backoff_seconds
         self._lives: dict[str, _Life] = {}
+        self._due: dict[str, float] = {}
+        self._http = httpx.Client(timeout=2, trust_env=False)
         self._events: queue.Queue[tuple[str, int] | None] = queue.Queue()
         self._stopping = threading.Event()
 
@@ -110,29 +113,20 @@ class Supervisor:
                     self._end_left_behind(child.name)
                     self._begin(child)
                     self._await(child)
+                    self._attend(child)
                 yield
             finally:
                 self._end_all()
 
     def watch(self) -> None:
         """Start again whatever dies, with growing pauses, until `stop`."""
-        due: dict[str, float] = {}
         while not self._stopping.is_set():
-            pause = min(due.values(), default=time.monotonic() + 3600) - time.monotonic()
-            try:
-                event = self._events.get(timeout=max(pause, 0))
-            except queue.Empty:
-                event = None
-            if self._stopping.is_set():
-                return
-            if event is not None:
-                name, pid = event
-                life = self._lives[name]
-                if life.process.pid == pid:
-                    due[name] = time.monotonic() + self._mourn(life)
-            for name in [name for name, moment in due.items() if moment <= time.monotonic()]:
-                del due[name]
-                self._begin(self._lives[name].child)
+            self._keep_alive(within=3600)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Let `watch` return; safe from a signal handler and from other threads."""
@@ -155,6 +149,26 @@ class Supervisor:
 
     # -- one child
 
+    def _keep_alive(self, within: float) -> None:
+        """Deal with the next death or due start, if there is one within so many seconds."""
+        due = self._due
+        pause = min([within, *(moment - time.monotonic() for moment in due.values())])
+        try:
+            event = self._events.get(timeout=max(pause, 0))
+        except queue.Empty:
+            event = None
+        if self._stopping.is_set():
+            return
+        if event is not None:
+            name, pid = event
+            life = self._lives[name]
+            if life.process.pid == pid:
+                due[name] = time.monotonic() + self._mourn(life)
+        for name in [name for name, moment in due.items() if moment <= time.monotonic()]:
+            del due[name]
+            self._begin(self._lives[name].child)
+            self._attend(self._lives[name].child)
+
     def _begin(self, child: Child) -> None:
         known = self._lives.get(child.name)
         with (self._logs / f"{child.name}.log").open("ab") as log, self._lock(child.name).open("a") as lock:
@@ -169,9 +183,15 @@ class Supervisor:
                 pass_fds=[lock.fileno()],
             )
         self._lives[child.name] = _Life(child, process, time.monotonic(), known.deaths if known else 0)
-        (self._folder / f"{child.name}.pid").write_text(f"{process.pid}\n")
+        draft = self._folder / f".{child.name}.pid"
+        draft.write_text(f"{process.pid}\n")
+        draft.replace(self._folder / f"{child.name}.pid")
+
+    def _attend(self, child: Child) -> None:
+        """From now on the child's death is an event."""
         if not child.once:
-            threading.Thread(target=self._report, args=(child.name, process), daemon=True).start()
+            arguments = (child.name, self._lives[child.name].process)
+            threading.Thread(target=self._report, args=arguments, daemon=True).start()
 
     def _report(self, name: str, process: subprocess.Popen[bytes]) -> None:
         process.wait()
@@ -200,13 +220,20 @@ class Supervisor:
                 raise NotReady(
                     f"{child.name} ended at once ({_how(code)}). Its log says why: {self._log(child.name)}"
                 )
-            if not child.once and (child.ready is None or _answers(child.ready)):
+            if not child.once and (child.ready is None or self._answers(child.ready)):
                 return
             if time.monotonic() > until:
                 raise NotReady(
-                    f"{child.name} was not ready after {self._ready_seconds:g} s. Its log: {self._log(child.name)}"
+                    f"{child.name} was not ready after {self._ready_seconds:g} s. "
+                    f"Its log: {self._log(child.name)}"
                 )
-            self._stopping.wait(0.1)
+            self._keep_alive(within=POLL_SECONDS)
+
+    def _answers(self, address: str) -> bool:
+        try:
+            return self._http.get(address).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     # -- the end
 
@@ -224,7 +251,7 @@ class Supervisor:
             (self._folder / f"{life.child.name}.pid").unlink(missing_ok=True)
 
     def _end_left_behind(self, name: str) -> None:
-        """End the child of a supervisor that was killed: somebody holds its lock, so its group is still ours."""
+        """End the child of a supervisor that was killed: its lock is held, so its group is still ours."""
         written = self._folder / f"{name}.pid"
         with self._lock(name).open("a") as lock:
             try:
@@ -256,7 +283,7 @@ class Supervisor:
 
 
 def choose_ports(wanted: Mapping[str, int], kept: Path) -> dict[str, int]:
-    """A port for each name: the one wanted, else (0) the one kept in the file from last time, else a free one.
+    """A port for each name: the one wanted, else (0) the one kept from last time, else a free one.
 
     Raises:
         OSError: a wanted port is taken.
@@ -290,13 +317,6 @@ def _bound(port: int) -> socket.socket:
         bound.close()
         raise
     return bound
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.get(address, timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def _locked_within(descriptor: int, seconds: float) -> bool:

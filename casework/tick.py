@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from casework.answer import pass_deadline
-from casework.case import FileClosed
 from casework.engine import EngineAway
 from casework.runtime import Runtime
-from casework.schema import waits
+from casework.schema import cases, waits
 
 __all__ = ["Round", "push", "start", "tick", "wake"]
 
@@ -53,9 +52,13 @@ def push(around: Runtime, case_id: str) -> bool:
 
 
 def wake(around: Runtime, subject: str) -> list[str]:
-    """Let the cases look that listen to `subject` (`zendesk:ticket:4711`): something is new there."""
+    """Let the cases look that are about `subject` (`zendesk:ticket:4711`) or listen to it: something is new there."""
     with around.files.reading() as connection:
-        listening = select(waits.c.case_id).where(waits.c.state == "open", waits.c.listens == subject)
+        listening = (
+            select(waits.c.case_id)
+            .join(cases, cases.c.case_id == waits.c.case_id)
+            .where(waits.c.state == "open", (waits.c.listens == subject) | (cases.c.subject == subject))
+        )
         woken = [row.case_id for row in connection.execute(listening.distinct())]
     for case_id in woken:
         around.files.want_leg(case_id)
@@ -81,6 +84,7 @@ def tick(around: Runtime) -> Round:
             done.cancelled += around.files.ask_to_cancel(case_id, "engine", "cancelled in the Prefect UI")
     except EngineAway as away:
         logger.warning("Cancelled runs could not be looked for and will be again: %s", away)
+    _open(around, done, now - max(lease, timedelta(seconds=5)))
     for case_id in around.files.unsettled(closed_before=now - lease):
         _settle(around, case_id)
     for case_id in around.files.unpushed(before=now - lease):
@@ -109,12 +113,7 @@ def _due_waits(around: Runtime, done: Round) -> None:
         ).all()
     for wait in due:
         with around.files.writing() as connection:
-            try:
-                done.deadlines += pass_deadline(connection, wait.case_id, wait.wait, now)
-            except FileClosed:
-                closed = (waits.c.case_id == wait.case_id, waits.c.wait == wait.wait)
-                connection.execute(update(waits).where(*closed).values(state="withdrawn"))
-                continue
+            done.deadlines += pass_deadline(connection, wait.case_id, wait.wait, now)
             later = min(wait.due_at, now + timedelta(minutes=5)) if wait.due_at > now else wait.due_at
             moved = connection.execute(
                 update(waits)
@@ -137,6 +136,16 @@ def _start(around: Runtime, done: Round, before: datetime) -> None:
         except EngineAway as away:
             logger.warning("%s cannot be started yet and will be tried again: %s", occurrence.key, away)
             return
+
+
+def _open(around: Runtime, done: Round, before: datetime) -> None:
+    """Give runs that died before they opened their file another try."""
+    for case_id in around.files.unopened(before):
+        try:
+            around.engine.resume(case_id)
+            done.woken += 1
+        except EngineAway as away:
+            logger.warning("Case %s has not begun and will be tried again: %s", case_id, away)
 
 
 def start(

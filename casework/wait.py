@@ -9,6 +9,7 @@ holds a decision or a passed deadline.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -122,18 +123,18 @@ def ask(body: leg.Body, name: str, wait: Wait) -> Form | None:
         Waiting: it is still open.
     """
     if body.completed(name) is None:
-        asked_at = _open(body, name, wait)
+        asked_at, due_at = _open(body, name, wait)
         people = _tell(body, name, wait, asked_at)
         _listen(body, name, wait, asked_at)
         body.refresh()
         if body.completed(name) is None:
-            _remind(body, name, wait, asked_at, people)
+            _remind(body, name, wait, asked_at, due_at, people)
             with body.runtime.files.writing() as connection:
                 pass_deadline(connection, body.case_id, name, clock.present())
             body.refresh()
     settled = body.completed(name)
     if settled is None:
-        raise leg.Waiting(_pause(body, name, wait, asked_at))
+        raise leg.Waiting(_pause(body, name, wait, asked_at, due_at))
     if settled.kind is Kind.DEADLINE_PASSED:
         return None
     return wait.form.model_validate(settled.payload["values"]).answered(
@@ -141,10 +142,11 @@ def ask(body: leg.Body, name: str, wait: Wait) -> Form | None:
     )
 
 
-def _open(body: leg.Body, name: str, wait: Wait) -> datetime:
+def _open(body: leg.Body, name: str, wait: Wait) -> tuple[datetime, datetime]:
+    """Ask, unless the file has the question; when it was asked and when it is due, which stays as it was then."""
     asked = next((e for e in body.entries if e.kind is Kind.QUESTION_ASKED and e.key == name), None)
     if asked is not None:
-        return asked.at
+        return asked.at, datetime.fromisoformat(asked.payload["due"])
     at = clock.present()
     due = wait.within.after(at)
     payload = {
@@ -177,7 +179,7 @@ def _open(body: leg.Body, name: str, wait: Wait) -> datetime:
                 pause_keys=[],
             )
         )
-    return entry.at
+    return entry.at, due
 
 
 def _tell(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> list[Person]:
@@ -225,10 +227,10 @@ def _listen(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> None:
             values.pop("your_id", None),
         )
         identity = Identity(kind="person", value=plain, verified=False) if plain else None
-        if not _offered(body, name, typed.pause_key):
+        if not _offered(body, said, typed.pause_key):
             answer(Offer(body.case_id, said, values, "prefect", identity, code, typed.pause_key))
         engine.forget(body.case_id, typed.pause_key)
-    for heard in _heard(body, wait, asked_at):
+    for heard in {heard.reference: heard for heard in _heard(body, wait, asked_at)}.values():
         if not _offered(body, name, heard.reference):
             channel = heard.reference.split(":", 1)[0]
             answer(
@@ -254,11 +256,18 @@ def _offered(body: leg.Body, name: str, reference: str) -> bool:
     )
 
 
-def _remind(body: leg.Body, name: str, wait: Wait, asked_at: datetime, people: Sequence[Person]) -> None:
+def _remind(
+    body: leg.Body,
+    name: str,
+    wait: Wait,
+    asked_at: datetime,
+    due_at: datetime,
+    people: Sequence[Person],
+) -> None:
     due = [
         (f"{name}>reminder-{number}", act)
         for number, (delay, act) in enumerate(wait.remind, start=1)
-        if asked_at < delay.after(asked_at) <= clock.present() < wait.within.after(asked_at)
+        if asked_at < delay.after(asked_at) <= clock.present() < due_at
     ]
     unsent = [(key, act) for key, act in due if not _recorded(body, Kind.REMINDER_SENT, key)]
     for key, act in unsent:
@@ -281,20 +290,19 @@ def _row(body: leg.Body, name: str) -> Any:
         ).one()
 
 
-def _pause(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> Pause:
+def _pause(body: leg.Body, name: str, wait: Wait, asked_at: datetime, due_at: datetime) -> Pause:
     """Note when to look again, and the form under which the engine shows the question."""
     now = clock.present()
-    moments = [wait.within.after(asked_at)]
-    moments += [delay.after(asked_at) for delay, _ in (*wait.remind, *wait.escalate)]
+    moments = [delay.after(asked_at) for delay, _ in (*wait.remind, *wait.escalate)]
     if wait.look_every is not None:
         moments.append(wait.look_every.after(now))
-    pause_key = f"{name.replace('/', '-').replace('>', '-').replace(':', '-')}-{body.case.epoch}"
+    pause_key = re.sub("[^a-z0-9]+", "-", f"{name}-{body.case.epoch}".lower())
     with body.runtime.files.writing() as connection:
         connection.execute(
             update(waits)
             .where(waits.c.case_id == body.case_id, waits.c.wait == name)
             .values(
-                next_at=min(moment for moment in moments if moment > now),
+                next_at=min([due_at, *(moment for moment in moments if moment > now)]),
                 pause_keys=[*_row(body, name).pause_keys, pause_key],
             )
         )

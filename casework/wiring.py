@@ -1,7 +1,7 @@
 """The composition root: from the settings to everything that a process of ours needs, connected once.
 
-`build` makes the parts and touches nothing global; `connect` puts them in force for this process; `connected` is
-what the process of a flow run calls.
+`build` makes the parts; `connect` puts them in force for this process; `connected` is what the process of a
+flow run calls.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
@@ -30,7 +31,6 @@ from casework.delivery.certificates import Certificates
 from casework.delivery.keys import FileKeyStore, read_secret_file
 from casework.delivery.links import Links
 from casework.delivery.vaults import DropboxVault, S3Vault, Vault
-from casework.gateway.parts import Gateway
 from casework.runtime import Runtime
 from casework.settings import Settings, SettingsWrong, example, load, variable
 from casework.standins import dropbox_adapters, with_standins
@@ -41,7 +41,20 @@ from casework.systems.product import ProductDatabase
 from casework.systems.slack import Slack
 from casework.systems.zendesk import Zendesk
 
-__all__ = ["DatabaseAway", "Wired", "build", "connect", "connected", "files", "gateway", "prepare_prefect"]
+if TYPE_CHECKING:
+    from casework.gateway.parts import Gateway
+
+__all__ = [
+    "DatabaseAway",
+    "Wired",
+    "build",
+    "check",
+    "connect",
+    "connected",
+    "files",
+    "gateway",
+    "prepare_prefect",
+]
 
 NEEDED = (
     "prefect.api_url",
@@ -84,8 +97,7 @@ def build(settings: Settings) -> Wired:
         SettingsWrong: something that is needed is not set; all of it is named.
         DatabaseAway: the case database does not answer or cannot be brought up to date.
     """
-    settings = with_standins(settings)
-    _demand(settings)
+    settings = check(settings)
     prepare_prefect(settings)
     from casework.engine.prefect import PrefectEngine
     from tasks.people import tell_operators
@@ -103,6 +115,7 @@ def build(settings: Settings) -> Wired:
             confidential=Confidential(secret),
             secret=secret,
             public_url=public_url,
+            case_page=f"{_set(settings.prefect.api_url).removesuffix('/api')}/runs/flow-run/{{case}}",
             roles=settings.roles.holders(),
             tell_operators=tell_operators,
             lease=settings.lease_seconds,
@@ -111,6 +124,25 @@ def build(settings: Settings) -> Wired:
         systems=outside,
         delivery=_delivery(settings, outside, case_files.engine, secret, public_url),
     )
+
+
+def check(settings: Settings) -> Settings:
+    """The settings in force, stand-ins included, when nothing that is needed is missing.
+
+    Raises:
+        SettingsWrong: names everything that is not set.
+    """
+    settings = with_standins(settings)
+    unset = [name for name in NEEDED if not _value(settings, name)]
+    if unset:
+        raise SettingsWrong(
+            "\n".join(
+                f"{name} is not set. In casework.toml: {example(name)}; in the environment: {variable(name)}."
+                for name in unset
+            )
+            + "\nWithout systems of your own: `casework up --sandbox` serves stand-ins."
+        )
+    return settings
 
 
 def files(settings: Settings) -> CaseFiles:
@@ -125,8 +157,8 @@ def files(settings: Settings) -> CaseFiles:
     except (SQLAlchemyError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise DatabaseAway(
-            f"The case database cannot be used ({type(cause).__name__}). Is it running, is database.url right, "
-            "and may we write there? Nothing was done."
+            f"The case database cannot be used ({type(cause).__name__}). Is it running, is database.url "
+            "right, and may we write there? Nothing was done."
         ) from None
     return CaseFiles(engine, clock.present, __version__)
 
@@ -156,6 +188,8 @@ def _own() -> Wired:
 
 def gateway(wired: Wired) -> Gateway:
     """What the door is connected to."""
+    from casework.gateway.parts import Gateway
+
     settings = wired.settings
     return Gateway(
         runtime=wired.runtime,
@@ -191,18 +225,6 @@ def prepare_prefect(settings: Settings) -> None:
     os.environ.setdefault("PREFECT_HOME", str(settings.home.absolute() / "prefect"))
     if api_url is not None:
         os.environ["PREFECT_API_URL"] = api_url
-
-
-def _demand(settings: Settings) -> None:
-    unset = [name for name in NEEDED if not _value(settings, name)]
-    if unset:
-        raise SettingsWrong(
-            "\n".join(
-                f"{name} is not set. In casework.toml: {example(name)}; or in the environment: {variable(name)}."
-                for name in unset
-            )
-            + "\nWithout systems of your own: `casework up --sandbox` serves stand-ins."
-        )
 
 
 def _value(settings: Settings, name: str) -> object:

@@ -1,6 +1,6 @@
 """How it runs: which processes are deployed, and what starts them.
 
-`casework deploy` registers this list; `prefect.yaml` says the same for `prefect deploy`, and a test compares them.
+`casework deploy` registers this list; `prefect.yaml` says the same for `prefect deploy` (a test compares).
 """
 
 from __future__ import annotations

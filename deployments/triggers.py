@@ -1,4 +1,4 @@
-"""What starts a process: a tag on a ticket. A hook is only a hint; the ticket itself is read before a start."""
+"""What starts a process: a tag on a ticket. A hook is only a hint; the ticket is read before a start."""
 
 from __future__ import annotations
 

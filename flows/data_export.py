@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import count, takewhile
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -94,29 +95,36 @@ def qualify(ticket: int) -> Request | str:
     """The request, when it qualifies, or how the case ended."""
     facts = accounts.request_facts(ticket)
     decision = policy.decide(facts, today())
+    decided_by: list[str] = []
     if isinstance(decision, policy.NotVerified):
         verified = verify(ticket, decision)
         if verified is None:
             days = NUMBERS.unverified_wait_days
             zendesk.reply(ticket, "data_export/unverified-closed", status="solved", days=days)
             return Ending.UNVERIFIED
-        facts, decision = verified
+        facts, decision, named_by = verified
+        decided_by += named_by
     team = known(facts)
     standing(team.id, team.tier.value)
-    decided_by: tuple[str, ...] = ()
     if isinstance(decision, policy.PointToSelfServe | policy.AskOperators):
-        decision, decided_by = ask_exemption(ticket, team, decision)
+        decision, exempted_by = ask_exemption(ticket, team, decision)
+        decided_by += exempted_by
     if isinstance(decision, policy.Refuse):
         return refuse(ticket, decision)
     zendesk.begin(
         ticket, "data_export/note-started", "data_export/cancelled", team=team.id, tier=team.tier.value
     )
     zendesk.note(ticket, "data_export/note-verified", team=team.id, why=decision.why)
-    return Request(ticket, team, facts.ask, decided_by)
+    return Request(ticket, team, facts.ask, tuple(decided_by))
 
 
-def verify(ticket: int, decision: policy.NotVerified) -> tuple[Facts, policy.Decision] | None:
-    """Tell what is missing, wait for the customer, look again. Nobody can wave this through."""
+def verify(
+    ticket: int, decision: policy.NotVerified
+) -> tuple[Facts, policy.Decision, tuple[str, ...]] | None:
+    """Tell what is missing, wait for the customer, look again. Nobody can wave this through.
+
+    With the facts and what they decide come the ids of those who said which team is meant.
+    """
     start = clock.now()
     until = Days(NUMBERS.unverified_wait_days, office).after(start)
     remind = [Until(Days(day, office).after(start)) for day in NUMBERS.unverified_reminder_days]
@@ -139,7 +147,7 @@ def verify(ticket: int, decision: policy.NotVerified) -> tuple[Facts, policy.Dec
         facts = accounts.request_facts(ticket, named.team if named else None, by)
         looked = policy.decide(facts, today())
         if not isinstance(looked, policy.NotVerified):
-            return facts, looked
+            return facts, looked, (named.by,) if named else ()
         decision = looked
 
 
@@ -406,7 +414,7 @@ def finish(request: Request, prefix: str, task: str, ending: Ending) -> str:
 
 
 def ask_operators(form: type[F], ticket: int, key: str, within: Delay, **about: object) -> F | None:
-    """Put a question to the operators: told in Slack, reminded every so often, verified."""
+    """Put a question to the operators: told in Slack, reminded every so often until it ends, verified."""
     page: dict[str, object] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
     named = page | {"question": key}
     wanted = messages.variables(f"data_export/question-{key}")
@@ -418,13 +426,15 @@ def ask_operators(form: type[F], ticket: int, key: str, within: Delay, **about: 
         who=accounts.role(NUMBERS.roles.operators),
         within=within,
         announce=in_slack("operators-asked", named),
-        remind=[
-            (
-                WorkingDays(NUMBERS.operators_reminder_working_days, office),
-                in_slack("operators-reminder", named),
-            )
-        ],
+        remind=[(delay, in_slack("operators-reminder", named)) for delay in every_so_often(within)],
     )
+
+
+def every_so_often(within: Delay) -> list[Delay]:
+    """When operators are reminded of a question that is open for so long."""
+    start, step = clock.now(), NUMBERS.operators_reminder_working_days
+    delays = (WorkingDays(days, office) for days in count(step, step))
+    return list(takewhile(lambda delay: delay.after(start) < within.after(start), delays))
 
 
 def await_reply(

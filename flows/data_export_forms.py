@@ -70,7 +70,7 @@ class Exemption(Form):
     """Whether the operators make an export that the policy does not ask for."""
 
     decision: Exempt = Field(description="Make this export?")
-    reason: ConfidentialText = Field(description="Why; it is noted on the ticket")
+    reason: ConfidentialText = Field(min_length=1, description="Why; it is noted on the ticket")
 
 
 class TeamMeant(Form):

@@ -15,6 +15,7 @@ from casework.delivery.handover import seal_into, verify
 from casework.delivery.link import LinkState, SealedFile
 from casework.delivery.links import CLAIM_EXTENSION, GRACE
 from casework.delivery.package import package
+from casework.delivery.sealing import sealed_size
 from casework.delivery.vaults import VaultCopy
 from casework.people import Identity, Person
 from casework.step import case_id, lookup, progress, reference, step
@@ -110,7 +111,7 @@ def seal(prefix: str, checked: Accepted, ticket: int, vault: str) -> SealedFile:
         deliverable_id=case,
         ticket=str(ticket),
         object_name=case,
-        progress=lambda done: progress(done, wanted.size, "sealing and uploading"),
+        progress=lambda done: progress(done, sealed_size(wanted.size), "sealing and uploading"),
     )
     verify(sealed, parts.keys, parts.vaults[vault])
     return sealed

@@ -154,12 +154,12 @@ def replies(ticket: int, told: int) -> Iterable[Heard]:
 def commands(ticket: int, since: datetime) -> Iterable[Heard]:
     """`#approve` and `#deny why` in internal notes since a moment (UTC); public replies never decide."""
     for comment in current().zendesk.comments(ticket, since):
-        command, _, rest = comment.body.strip().partition(" ")
+        command, *rest = comment.body.split(maxsplit=1) or [""]
         if comment.public or comment.author_id is None or command.lower() not in ("#approve", "#deny"):
             continue
         values: dict[str, object] = {"verdict": command[1:].lower()}
-        if rest.strip():
-            values["reason"] = rest.strip()
+        if rest:
+            values["reason"] = rest[0].strip()
         identity = Identity(kind="zendesk", value=str(comment.author_id))
         yield Heard(identity, values, f"ticket:comment-{comment.id}")
 

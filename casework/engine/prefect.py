@@ -24,6 +24,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
@@ -45,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 TAG = "casework"
 PROGRESS_SECONDS = 1.0
+AWAY_STATUSES = (401, 403, 408, 429)
 
 
 def as_flow(process: Process) -> Flow[Any, Any]:
@@ -83,18 +85,31 @@ class PrefectEngine:
         try:
             with get_client(sync_client=True) as client:
                 yield client
-        except (httpx.TransportError, httpx.HTTPStatusError) as error:
+        except httpx.TransportError as error:
             raise EngineAway(
                 f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
+            ) from error
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            if status not in AWAY_STATUSES and status < 500:
+                raise
+            raise EngineAway(
+                f"The Prefect server answers {status}. Look at its log, and at its basic auth for 401."
             ) from error
 
     def case_id(self) -> str:
         return str(flow_run.id)
 
     def task(self, name: str, attempt: Callable[[bool], T], delays: Sequence[float]) -> T:
+        raised: list[Exception] = []
+
         def run() -> T:
             context = TaskRunContext.get()
-            return attempt(context is not None and context.task_run.run_count > 1)
+            try:
+                return attempt(context is not None and context.task_run.run_count > 1)
+            except Exception as error:
+                raised.append(error)
+                raise
 
         task: Task[[], T] = Task(
             run,
@@ -106,7 +121,12 @@ class PrefectEngine:
             cache_policy=NO_CACHE,
             persist_result=False,
         )
-        return task()
+        try:
+            return task()
+        except Exception as error:
+            if raised and error is raised[-1]:
+                raise
+            raise EngineAway(f"Prefect could not run the task {name!r} ({type(error).__name__}).") from error
 
     def suspend(self, pause: Pause) -> NoReturn:
         form: Any = create_model(pause.form.__name__, __base__=(RunInput, pause.form))
@@ -139,14 +159,12 @@ class PrefectEngine:
         ]
 
     def forget(self, case_id: str, pause_key: str) -> None:
-        key = f"suspended-{pause_key}-response"
+        path = {"id": case_id, "key": f"suspended-{pause_key}-response"}
         try:
             with self._client() as client:
-                client.request(
-                    "DELETE", "/flow_runs/{id}/input/{key}", path_params={"id": case_id, "key": key}
-                )
-        except EngineAway as away:
-            if not _is_missing(away.__cause__):
+                client.request("DELETE", "/flow_runs/{id}/input/{key}", path_params=path)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != 404:
                 raise
 
     def show(self, case_id: str, standing: Standing) -> None:
@@ -219,13 +237,10 @@ class PrefectEngine:
                 "end_time": {"after_": since.isoformat()},
             }
         )
+        newest = FlowRunSort.END_TIME_DESC
         with self._client() as client:
-            return [str(run.id) for run in client.read_flow_runs(flow_run_filter=wanted, limit=200)]
+            return [str(run.id) for run in client.read_flow_runs(flow_run_filter=wanted, sort=newest, limit=200)]
 
 
 def _is_temporary(_task: Any, _run: Any, state: State[Any]) -> bool:
     return isinstance(state.result(raise_on_failure=False), Temporary)
-
-
-def _is_missing(error: BaseException | None) -> bool:
-    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 404

@@ -1,8 +1,8 @@
 """Slack: a pressed button is an answer.
 
-A button's `value` is the signed invitation of the person asked, its `action_id` (`decide:verdict=approve`) the
-answer; who presses it is what Slack says. Slack repeats no press that fails, so it is answered only after the
-answer is recorded. Source: Slack "Handling user interaction", "Verifying requests from Slack".
+A button's `value` is the signed invitation of the person asked, its `action_id` (`decide:verdict=approve`)
+the answer; who presses it is what Slack says. Slack repeats no press that fails, so it is answered only after
+the answer is recorded. Source: Slack "Handling user interaction", "Verifying requests from Slack".
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
     def slack(request: Request, body: Annotated[bytes, Depends(raw_body)]) -> Response:
         secret = gateway.slack_secret
         if secret is None:
-            raise HTTPException(404, "Hooks of Slack are not set up here: configure the app's signing secret.")
+            raise HTTPException(
+                404, "Hooks of Slack are not set up here: configure the app's signing secret."
+            )
         now = gateway.runtime.files.now()
         demand_signature("Slack", lambda: verify_slack(secret, body, request.headers, now))
         if request.headers.get("content-type", "").startswith("application/json"):
@@ -80,6 +82,10 @@ def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
         button = pressed.decision() if pressed.type == "block_actions" else None
         if button is None:
             return Response(status_code=200)
+        if not button.action_ts:
+            raise HTTPException(
+                400, "This is not a press as Slack documents it: it has no action_ts. Nothing was stored."
+            )
         delivery = f"{pressed.trigger_id}:{button.action_ts}"
         with one_at_a_time:
             if inbox.knows("slack", delivery):
@@ -119,12 +125,10 @@ def _offer(gateway: Gateway, user: str, button: _Action, reference: str) -> Acce
     try:
         invitation = read_token(gateway.runtime.secret, button.value)
     except ValueError:
-        return "Your answer was not recorded: this button is not complete or was changed. Use the one in our message."
+        return "Your answer was not recorded: this button was changed. Use the one in our message."
     field, _, value = button.action_id.removeprefix(PREFIX).partition("=")
     identity = Identity(kind="slack", value=user)
-    offer = Offer(
-        invitation.case_id, invitation.wait, {field: value}, "slack", identity, reference=reference
-    )
+    offer = Offer(invitation.case_id, invitation.wait, {field: value}, "slack", identity, reference=reference)
     return answer(offer)
 
 

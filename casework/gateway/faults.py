@@ -1,7 +1,7 @@
 """What goes wrong, told: JSON to machines, a small page to people, and to logs without anybody's data.
 
-The texts of unknown errors may quote what was sent (a database error quotes its parameters), so a log gets their
-kind and their place only.
+The texts of unknown errors may quote what was sent (a database error quotes its parameters), so a log gets
+their kind and their place only.
 """
 
 from __future__ import annotations

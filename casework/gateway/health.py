@@ -38,7 +38,7 @@ def _database(gateway: Gateway) -> str | None:
     try:
         present = set(inspect(gateway.runtime.files.engine).get_table_names())
     except SQLAlchemyError as error:
-        return f"The case database does not answer ({type(error).__name__}). Is it running, is its address right?"
+        return f"The case database does not answer ({type(error).__name__}). Is it running?"
     missing = sorted({*schema.metadata.tables, *links.metadata.tables} - present)
     if missing:
         return f"The case database lacks {', '.join(missing)}: migrate it to this release."

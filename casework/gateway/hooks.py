@@ -1,7 +1,7 @@
 """Hooks of Zendesk and Asana: signed, written down, answered; handled later.
 
-The signature is checked over the raw bytes before anything is parsed. A hook without one leaves no trace but a line
-in the log. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide".
+The signature is checked over the raw bytes before anything is parsed. A hook without one leaves a line in the
+log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide".
 """
 
 from __future__ import annotations
@@ -67,13 +67,15 @@ class AsanaEvent(BaseModel):
     change: dict[str, JsonValue] | None = None
 
     def hook(self, name: str) -> Hook:
-        """Asana gives events no id; this one is made of what tells them apart. A comment is news of its task."""
+        """Asana gives events no id: it is made of what tells them apart. A comment is news of its task."""
         about = self.resource
         if about.resource_type == "story" and self.parent is not None:
             about = self.parent
         told = [self.resource.resource_type, self.resource.gid, self.action, self.created_at, self.change]
         event = f"{self.resource.resource_type}.{self.action}"
-        return Hook("asana", f"{name[:100]}:{digest(told)}", event, f"asana:{about.resource_type}:{about.gid}")
+        return Hook(
+            "asana", f"{name[:100]}:{digest(told)}", event, f"asana:{about.resource_type}:{about.gid}"
+        )
 
 
 class AsanaDelivery(BaseModel):
@@ -139,7 +141,9 @@ def _parsed(shape: type[T], body: bytes, vendor: str) -> T:
     except ValidationError as error:
         # Where and what kind only: pydantic's own text quotes the values.
         problems = [f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['type']}" for p in error.errors()[:5]]
-        logger.warning("A signed hook of %s has another shape than documented: %s", vendor, "; ".join(problems))
+        logger.warning(
+            "A signed hook of %s has another shape than documented: %s", vendor, "; ".join(problems)
+        )
         raise HTTPException(
             400, f"This is not an event as {vendor} documents it ({'; '.join(problems)}). Nothing was stored."
         ) from None

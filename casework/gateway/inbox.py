@@ -1,7 +1,7 @@
 """The hook inbox: what vendors tell us is written down before they are answered, and handled afterwards.
 
-A hook is a hint that something is new, so only ids are kept of it: what happened, to what. It is handled until
-that works; handling it twice is harmless, because whoever handles it looks at the truth.
+A hook is a hint that something is new, so only ids are kept of it: what happened, to what. It is tried until
+it is handled; handling it twice is harmless, because whoever handles it looks at the truth.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -80,7 +81,7 @@ class Inbox:
             return connection.execute(select(hooks.c.event).where(*same)).one_or_none() is not None
 
     def work(self) -> int:
-        """Handle what is due, oldest first; how many were handled. A hook that fails does not stop the others."""
+        """Handle what is due, oldest first; how many were. One that fails does not stop the others."""
         return sum(self._one(row) for row in self._due())
 
     def forget(self) -> int:
@@ -89,19 +90,18 @@ class Inbox:
             old = delete(hooks).where(hooks.c.handled_at < self._files.now() - KEPT)
             return connection.execute(old).rowcount
 
-    def _due(self) -> list[Row[tuple[str, str, str, str, int]]]:
+    def _due(self) -> Sequence[Row[Any]]:
         now = self._files.now()
-        columns = (hooks.c.vendor, hooks.c.delivery, hooks.c.event, hooks.c.subject, hooks.c.tries)
         with self._files.reading() as connection:
-            rows = connection.execute(
-                select(*columns, hooks.c.received_at)
+            rows: Sequence[Row[Any]] = connection.execute(
+                select(hooks)
                 .where(hooks.c.handled_at.is_(None))
                 .order_by(hooks.c.received_at, hooks.c.delivery)
                 .limit(ROUND)
             ).all()
         return [row for row in rows if row.received_at + patience(row.tries) <= now]
 
-    def _one(self, row: Row[tuple[str, str, str, str, int]]) -> bool:
+    def _one(self, row: Row[Any]) -> bool:
         values: dict[str, object]
         try:
             self._handle(row.event, row.subject)

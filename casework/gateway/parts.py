@@ -19,9 +19,10 @@ class Gateway:
     Args:
         runtime: the cases, their engine, the deployment's secret and zone.
         delivery: links, keys and vaults of what customers download.
-        on_hint: told (event, subject) of every hook, such as ("ticket.tags_changed", "zendesk:ticket:4711"). It
-            reads the truth from the system and starts processes; a hook is tried again when it raises.
-        code_sender: sends a link's code to the requester's address, which it looks up itself. Raises `SystemFault`.
+        on_hint: told (event, subject) of every hook, such as ("ticket.tags_changed", "zendesk:ticket:4711").
+            It reads the truth from the system and starts processes; a hook is tried again when it raises.
+        code_sender: sends a link's code to the requester's address, which it looks up itself; may raise
+            `SystemFault`.
         tell_slack: posts a sentence to a `response_url`; None: pressing a button is not answered in words.
         zendesk_secret: the webhook signing secret; None: there are no Zendesk hooks.
         slack_secret: the app's signing secret; None: there is no Slack app.

@@ -1,6 +1,6 @@
-"""What holds for every request: bounded bodies, the same headers, a log without addresses, and where forms come from.
+"""What holds for every request: a bounded body, our headers, a log without addresses, forms of our own pages.
 
-The access log names routes (`/d/{token}`), never the addresses that were asked for, because a token is in them.
+The access log names routes (`/d/{token}`), never the addresses that were asked for: they hold tokens.
 """
 
 from __future__ import annotations
@@ -74,10 +74,11 @@ class Guard:
                 await fault(scope["path"], 413, _TOO_LARGE)(scope, receive, guarded)
             else:
                 await self._app(scope, bounded, guarded)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told to the log and to whoever asked
             logger.error("%s %s failed: %s", scope["method"], _route(scope), told(error))
             if status:
-                raise  # half an answer is cut off, so that nobody takes it for a whole one
+                # Half an answer is cut off, so that nobody takes it for a whole one.
+                raise ConnectionAbortedError("the answer was cut off; the log says why") from None
             sentence = "Something went wrong on our side and was noted. Please try again in a minute."
             await fault(scope["path"], 500, sentence)(scope, receive, guarded)
         finally:
@@ -106,7 +107,9 @@ def typed_form(request: Request, body: bytes) -> dict[str, str]:
     try:
         found = parse_qs(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=100)
     except ValueError as error:
-        raise HTTPException(400, "The form could not be read. Open the page again and send it again.") from error
+        raise HTTPException(
+            400, "The form could not be read. Open the page again and send it again."
+        ) from error
     return {name: values[0] for name, values in found.items()}
 
 
@@ -130,8 +133,8 @@ class Origins:
     def demand(self, request: Request, token: str, given: str | None) -> None:
         """Check that a page of ours sent this request.
 
-        Browsers say `Origin: null` when a page withholds its address, as ours do; then Sec-Fetch-Site decides, and
-        in browsers without it the form's value alone.
+        Browsers say `Origin: null` when a page withholds its address, as ours do; then Sec-Fetch-Site
+        decides, and in browsers without it the form's value alone.
 
         Raises:
             HTTPException: 403, it came from elsewhere.
@@ -140,7 +143,8 @@ class Origins:
             (given or "").encode(), self.csrf(token).encode()
         ):
             raise HTTPException(
-                403, "This form was not sent by its own page. Nothing was done; open the page again and send it there."
+                403,
+                "This form was not sent by its own page. Nothing was done; open the page and send it there.",
             )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import asdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from casework.sandbox.misbehave import AnswerLost, Fault, TimedOut
 from casework.sandbox.people import People
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from casework.sandbox.aws import Aws
 
     from casework.sandbox.world import World
 
@@ -108,7 +109,7 @@ def _as_http(response: Response) -> HttpResponse:
     return StreamingResponse(response.body, response.status, headers)
 
 
-def _control(world: World, s3: S3Client | None) -> Starlette:
+def _control(world: World, aws: Aws | None) -> Starlette:
     people = People(world)
 
     async def health(_request: HttpRequest) -> HttpResponse:
@@ -127,15 +128,21 @@ def _control(world: World, s3: S3Client | None) -> Starlette:
         world.misbehave(asked["vendor"], fault, **plan)
         return JSONResponse({"ok": True})
 
+    async def mailbox(request: HttpRequest) -> HttpResponse:
+        if aws is None:
+            return JSONResponse({"error": "this sandbox was served without mail"}, 409)
+        mails = await run_in_threadpool(aws.mailbox, request.query_params["address"])
+        return JSONResponse([asdict(mail) for mail in mails])
+
     async def act(request: HttpRequest) -> HttpResponse:
         role, name = request.path_params["role"], request.path_params["act"]
         if name not in _ACTS.get(role, ()):
             raise LookupError(f"nobody does {role}/{name}: {_ACTS}")
         asked = await _arguments(request)
         if name == "place_deliverable":
-            if s3 is None:
+            if aws is None:
                 return JSONResponse({"error": "this sandbox was served without S3"}, 409)
-            asked["s3_client"] = s3
+            asked["s3_client"] = aws.s3()
         result = await run_in_threadpool(lambda: getattr(getattr(people, role), name)(**asked))
         return JSONResponse({"ok": True, "result": result})
 
@@ -144,6 +151,7 @@ def _control(world: World, s3: S3Client | None) -> Starlette:
             Route("/sandbox/health", _speaking(health)),
             Route("/sandbox/state", _speaking(state)),
             Route("/sandbox/describe", _speaking(describe)),
+            Route("/sandbox/mailbox", _speaking(mailbox)),
             Route("/sandbox/misbehave", _speaking(misbehave), methods=["POST"]),
             Route("/sandbox/people/{role}/{act}", _speaking(act), methods=["POST"]),
         ]
@@ -206,7 +214,7 @@ def serve(
     gateway_url: str | None = None,
     *,
     hooks: Mapping[str, str] = HOOKS,
-    s3: S3Client | None = None,
+    aws: Aws | None = None,
 ) -> Running:
     """Serves the world in a thread and, with a gateway, delivers its signed hooks there.
 
@@ -214,14 +222,14 @@ def serve(
         port: 0 takes a free one.
         gateway_url: the address that the paths in `hooks` are below; without one the outbox only fills.
         hooks: path for each "vendor.kind" of delivery.
-        s3: lets `engineer/place_deliverable` be played through the control API.
+        aws: lets the control API play `engineer/place_deliverable` and look into mailboxes.
 
     Raises:
         OSError: the port is taken.
     """
     bound = socket.create_server((host, port))
     config = uvicorn.Config(
-        _Vendors(world, _control(world, s3)),
+        _Vendors(world, _control(world, aws)),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=1,

@@ -1,24 +1,60 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
+import botocore.endpoint
+import dropbox.dropbox_client
 import pytest
 
-import flows  # noqa: F401 - registers the processes
+from casework.clock import Minutes
 from casework.sandbox import aws
-from tests.scenarios.office import Office
+from tests.scenarios.office import Office, empty
+
+flow = importlib.import_module("flows.data_export")
 
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[aws.Aws]:
-    """S3 and SES for the session; cases keep to their own prefixes."""
+    """S3 and SES for the session; each test finds them empty."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with aws.running() as cloud:
         yield cloud
 
 
 @pytest.fixture
-def office(tmp_path: Path, cloud: aws.Aws) -> Iterator[Office]:
+def new_office(
+    tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], AbstractContextManager[Office]]:
+    """Makes fresh offices on a Monday morning, one after the other.
+
+    Cases look for themselves twice a day instead of twice an hour, which makes days pass faster here; clients that
+    wait before they try again wait in virtual time.
+    """
+    monkeypatch.setattr(flow, "look_every", Minutes(12 * 60))
+    numbers = count()
+
+    @contextmanager
+    def open_office() -> Iterator[Office]:
+        empty()
+        folder = tmp_path / f"office-{next(numbers)}"
+        folder.mkdir()
+        with Office(folder, cloud) as office:
+            for patient in (botocore.endpoint, dropbox.dropbox_client):
+                monkeypatch.setattr(patient, "time", SimpleNamespace(sleep=office.engine.sleep))
+            yield office
+            office.world.close()
+
+    return open_office
+
+
+@pytest.fixture
+def office(new_office: Callable[[], AbstractContextManager[Office]]) -> Iterator[Office]:
     """A fresh office on a Monday morning."""
-    with Office(tmp_path, cloud) as office:
+    with new_office() as office:
         yield office

@@ -7,9 +7,16 @@ does, and lets the cases run until they rest.
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+from moto.ses.models import ses_backends
 
 from casework import delivery, systems, tick
 from casework.answer import Accepted, Offer, Refused, answer
@@ -22,6 +29,7 @@ from casework.delivery.links import ClaimToken, Links
 from casework.delivery.vaults import DropboxVault, S3Vault
 from casework.engine.simulated import Run
 from casework.people import Identity, Invitation, Person
+from casework.reception import starter
 from casework.sandbox import aws, product
 from casework.sandbox.inprocess import httpx_transport, requests_adapter
 from casework.sandbox.people import People
@@ -35,6 +43,10 @@ from casework.systems.s3 import connect as connect_s3
 from casework.systems.slack import Slack
 from casework.systems.zendesk import Zendesk
 from tests.desk import SECRET, Desk
+from tests.scenarios.wire import Killed, Wire
+
+T = TypeVar("T")
+ROBOT = 7000
 
 START = datetime(2026, 3, 2, 17, tzinfo=UTC)
 """Monday, 9:00 in the office's zone."""
@@ -47,8 +59,15 @@ ROLES = {
 }
 
 
+def empty() -> None:
+    """Throw away what earlier tests left in the buckets and mailboxes."""
+    for bucket in s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.values():
+        bucket.keys.clear()
+    ses_backends[DEFAULT_ACCOUNT_ID][aws.REGION].sent_messages.clear()
+
+
 class Office(Desk):
-    """One deployment with everything around it."""
+    """One deployment with everything around it; `wire` is what a test can make go wrong."""
 
     def __init__(self, folder: Path, cloud: aws.Aws, url: str | None = None) -> None:
         super().__init__(url or f"sqlite:///{folder}/cases.db", START, ROLES)
@@ -57,15 +76,16 @@ class Office(Desk):
         self.world.seed()
         self.people = People(self.world)
         known = self.world.credentials
-        database = product.create(folder / "product.db", self.world)
+        self.product = product.create(folder / "product.db", self.world)
         keep = {"region": aws.REGION, "access_key": aws.ACCESS_KEY, "secret_key": aws.SECRET_KEY}
         s3 = connect_s3(cloud.url, **keep)
+        sleep = self.engine.sleep
         box = requests_adapter(self.world, "dropbox")
         dropbox = Dropbox(
             known["dropbox_token"],
             adapters={"https://api.dropboxapi.com": box, "https://content.dropboxapi.com": box},
+            sleep=sleep,
         )
-        sleep = self.engine.sleep
         zendesk = Zendesk(
             "https://support.example",
             known["zendesk_email"],
@@ -92,7 +112,7 @@ class Office(Desk):
                 asana=asana,
                 dropbox=dropbox,
                 s3=s3,
-                product=ProductDatabase(f"sqlite:///{database}"),
+                product=ProductDatabase(f"sqlite:///{self.product}"),
                 mail=connect_mail(cloud.url, **keep, sender=aws.SENDER),
                 places=systems.Places(
                     "https://support.example/agent/tickets/{ticket}", WORKSPACE, PROJECT, TEMPLATE
@@ -112,6 +132,12 @@ class Office(Desk):
             public_url="https://casework.example",
         )
         delivery.use(self.delivery)
+        self.reception = starter(self.runtime, zendesk)
+        self.wire = Wire()
+        self.wire.watch_world(self.world)
+        self.wire.watch_aws("s3", s3._client)
+        self.wire.watch_aws("ses", systems.current().mail._client)
+        self.wire.watch_commits(self.database)
 
     def _handshake(self, _target: str, headers: Any) -> tuple[int, dict[str, str]]:
         return 200, {"X-Hook-Secret": headers["X-Hook-Secret"]}
@@ -121,18 +147,36 @@ class Office(Desk):
         for sent in self.world.take_deliveries():
             told = json.loads(sent.body) if sent.body.startswith(b"{") else {}
             if sent.vendor == "zendesk":
-                tick.wake(self.runtime, told["subject"].replace("zen:", "zendesk:"))
+                subject = told["subject"].replace("zen:", "zendesk:")
+                self._survive(lambda told=told, subject=subject: self.reception(told["type"], subject))
+                self._survive(lambda subject=subject: tick.wake(self.runtime, subject))
             for event in told.get("events", ()):
-                tick.wake(self.runtime, f"asana:task:{event['resource']['gid']}")
+                task = f"asana:task:{event['resource']['gid']}"
+                self._survive(lambda task=task: tick.wake(self.runtime, task))
         self.settle()
+
+    def settle(self) -> None:
+        """Run everything that is due; a process that is killed meanwhile is started again."""
+        self._survive(super().settle)
+
+    def _survive(self, act: Callable[[], T]) -> T:
+        while True:
+            try:
+                return act()
+            except Killed:
+                self.engine.sleep(10)
 
     # -- the people
 
     def ask(self, user: str, *tags: str) -> tuple[int, Run]:
         """A customer writes, and the case of the ticket runs as far as it goes."""
         ticket = self.people.customer.open_ticket(user, ["data_export", *tags])
-        self.world.take_deliveries()
-        return ticket, self.start("data-export", ticket=ticket)
+        self.hooks()
+        return ticket, self.run_of(ticket)
+
+    def run_of(self, ticket: int) -> Run:
+        """The newest run of a ticket."""
+        return [run for run in self.engine.runs.values() if run.parameters["ticket"] == ticket][-1]
 
     def reply(self, ticket: int, text: str = "We are moving to Thistledown-Vantage") -> None:
         """The customer replies on the ticket."""
@@ -140,9 +184,9 @@ class Office(Desk):
         self.people.customer.reply(ticket, text)
         self.hooks()
 
-    def answer(self, run: Run, staff: str, **values: Any) -> Accepted | Refused:
-        """Somebody answers the open question through a personal link."""
-        (wait,) = self.waiting(run)
+    def answer(self, run: Run, staff: str, about: str = "", **values: Any) -> Accepted | Refused:
+        """Somebody answers the one open question whose name begins with `about`, through a personal link."""
+        (wait,) = [wait for wait in self.waiting(run) if wait.startswith(about)]
         said = answer(Offer(run.case_id, wait, values, "link", Identity(kind="person", value=staff)))
         self.settle()
         return said
@@ -158,17 +202,60 @@ class Office(Desk):
 
     def make(self, run: Run, team: str, fault: str | None = None, size: int = 20_000) -> None:
         """Engineering puts a deliverable into the drop and completes the task."""
-        self.engine.sleep(1)
+        self.place(run, team, fault, size)
+        self.complete()
+
+    def place(self, run: Run, team: str, fault: str | None = None, size: int = 20_000) -> None:
+        """Engineering puts a deliverable into the drop."""
+        self.people.engineer.place_deliverable(
+            self.cloud.s3(),
+            aws.DROP_BUCKET,
+            f"exports/{run.case_id}/",
+            team,
+            size_bytes=size,
+            fault=fault,  # type: ignore[arg-type]
+        )
+
+    def clear_drop(self, run: Run) -> None:
+        """Engineering removes what it put into the drop."""
         s3 = self.cloud.s3()
         prefix = f"exports/{run.case_id}/"
-        self.people.engineer.place_deliverable(
-            s3, aws.DROP_BUCKET, prefix, team, size_bytes=size, fault=fault
-        )
+        for found in s3.list_objects_v2(Bucket=aws.DROP_BUCKET, Prefix=prefix).get("Contents", []):
+            s3.delete_object(Bucket=aws.DROP_BUCKET, Key=found["Key"])
+
+    def complete(self) -> None:
+        """Engineering completes the newest task."""
+        self.engine.sleep(1)
         self.people.engineer.complete(self.task())
         self.hooks()
 
+    def note(self, ticket: int, staff: str, text: str) -> None:
+        """A colleague writes an internal note on the ticket."""
+        self.engine.sleep(1)
+        self.people.agent.internal_note(ticket, staff, text)
+        self.hooks()
+
+    def product_says(self, sql: str, *values: object) -> None:
+        """Somebody changes something in the product."""
+        with closing(sqlite3.connect(self.product)) as database, database:
+            database.execute(sql, values)
+
+    def write_from(self, user: str, address: str, *, known: bool) -> None:
+        """A user writes from this address from now on; `known`: the product has it too."""
+        number = self.world.state["roster"]["users"][user]["zendesk_id"]
+        self.world.state["zendesk"]["users"][str(number)]["email"] = address
+        if known:
+            self.product_says("UPDATE users SET email = ? WHERE id = ?", address, user)
+
     def download(self, run: Run) -> bytes:
         """The customer downloads the file and acknowledges it, as the page's script does."""
+        with self.wire.still():
+            link_id, data = self._download(run)
+        self._survive(lambda: tick.wake(self.runtime, f"link:{link_id}"))
+        self.settle()
+        return data
+
+    def _download(self, run: Run) -> tuple[str, bytes]:
         links = self.delivery.links
         link = links.of_deliverable(run.case_id)
         assert link is not None
@@ -181,9 +268,7 @@ class Office(Desk):
         )
         links.acknowledge(link.link_id, won.value, 0, len(data))
         links.receive(link.link_id, won.value, etag(link.file.plain_sha256).strip('"'))
-        tick.wake(self.runtime, f"link:{link.link_id}")
-        self.settle()
-        return data
+        return link.link_id, data
 
     # -- what can be seen
 
@@ -195,11 +280,32 @@ class Office(Desk):
     def said(self, ticket: int, public: bool = True) -> list[str]:
         """What our account wrote on a ticket."""
         comments = self.world.state["zendesk"]["comments"][str(ticket)]
-        return [one["body"] for one in comments if one["author_id"] == 7000 and one["public"] is public]
+        return [one["body"] for one in comments if one["author_id"] == ROBOT and one["public"] is public]
 
-    def left_in_the_drop(self, run: Run) -> int:
-        """How many versions lie in the drop of a case."""
-        listed = self.cloud.s3().list_object_versions(
-            Bucket=aws.DROP_BUCKET, Prefix=f"exports/{run.case_id}/"
-        )
+    def slack(self, staff: str) -> list[str]:
+        """What our account wrote to somebody in Slack, oldest first."""
+        state = self.world.state["slack"]
+        user = self.world.state["roster"]["staff"][staff]["slack_id"]
+        channels = [name for name, one in state["channels"].items() if one.get("user") == user]
+        return [
+            "\n".join(block["text"]["text"] for block in message["blocks"] if "text" in block)
+            for channel in channels
+            for message in state["messages"][channel]
+        ]
+
+    def mails(self, staff: str) -> list[aws.Mail]:
+        """The mails that somebody got."""
+        return self.cloud.mailbox(self.world.state["roster"]["staff"][staff]["email"])
+
+    def comments_on_task(self, task: str) -> list[str]:
+        """What was written on a task."""
+        return [
+            story["text"]
+            for story in self.world.state["asana"]["stories"].get(task, [])
+            if story["type"] == "comment"
+        ]
+
+    def in_bucket(self, bucket: str, prefix: str) -> int:
+        """How many versions and delete markers lie below a prefix."""
+        listed = self.cloud.s3().list_object_versions(Bucket=bucket, Prefix=prefix)
         return len(listed.get("Versions", [])) + len(listed.get("DeleteMarkers", []))

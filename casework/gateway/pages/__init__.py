@@ -1,7 +1,7 @@
 """The pages that people see: templates, one style sheet, one script, all inside the page.
 
-Style and script are the same in every answer and are allowed by their hash, so two answers of one kind are the
-same bytes and nothing is loaded from anywhere.
+Style and script are the same in every answer and are allowed by their hash, so two answers of one kind are
+the same bytes and nothing is loaded from anywhere.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         f"style-src {_hash(_STYLE)}",
         f"script-src {_hash(_SCRIPT)}",
         "connect-src 'self'",
+        "img-src data:",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -52,7 +53,9 @@ _templates.globals |= {"style": Markup(_STYLE), "script": Markup(_SCRIPT)}  # no
 _markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
 
 
-def page(template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> HTMLResponse:
+def page(
+    template: str, status: int = 200, headers: Mapping[str, str] | None = None, /, **values: Any
+) -> HTMLResponse:
     """A page of ours; every value is escaped."""
     return HTMLResponse(_templates.get_template(template).render(values), status, dict(headers or {}))
 

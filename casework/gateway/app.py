@@ -1,0 +1,129 @@
+"""The application: its routes, what runs beside them, and how its errors are told.
+
+Beside the requests run two threads: the clock, which looks every few seconds what is due, and the inbox's
+worker. Both are safe to run in several copies of the gateway at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from casework import runtime, tick
+from casework.gateway import buttons, decisions, downloads, health, hooks
+from casework.gateway.faults import fault, told
+from casework.gateway.inbox import Hook, Inbox
+from casework.gateway.loops import Loop
+from casework.gateway.parts import Gateway
+from casework.gateway.security import Guard
+
+__all__ = ["create_app", "expire_links", "handle", "server"]
+
+logger = logging.getLogger(__name__)
+
+WORKER_SECONDS = 5.0
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    """The gateway as an ASGI application; its lifespan puts the runtime in force and runs the threads."""
+    around = gateway.runtime
+    inbox = Inbox(around.files, lambda event, subject: handle(gateway, event, subject))
+    worker = Loop("hooks", WORKER_SECONDS, inbox.work)
+    clock = Loop("clock", gateway.tick_seconds, lambda: _round(gateway, inbox, worker.wake))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        with runtime.use(around):
+            worker.start()
+            clock.start()
+            try:
+                yield
+            finally:
+                await run_in_threadpool(clock.stop)
+                await run_in_threadpool(worker.stop)
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.add_middleware(Guard)
+    app.add_exception_handler(HTTPException, _http_fault)
+    for away in (OperationalError, InterfaceError, TimeoutError):
+        app.add_exception_handler(away, _database_away)
+    app.include_router(health.router(gateway))
+    app.include_router(hooks.router(gateway, inbox, worker.wake))
+    app.include_router(buttons.router(gateway, inbox))
+    app.include_router(decisions.router(gateway))
+    app.include_router(downloads.router(gateway))
+    return app
+
+
+def server(gateway: Gateway, host: str, port: int) -> uvicorn.Server:
+    """The server to run. Its own access log is off, because it would hold tokens; ours names routes only."""
+    config = uvicorn.Config(
+        create_app(gateway),
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    return uvicorn.Server(config)
+
+
+def handle(gateway: Gateway, event: str, subject: str) -> None:
+    """Handle one hook: let the cases look that listen to its subject, then let the hint be followed."""
+    tick.wake(gateway.runtime, subject)
+    gateway.on_hint(event, subject)
+
+
+def expire_links(gateway: Gateway, inbox: Inbox) -> int:
+    """End the links whose time is over, and leave word of each in the inbox; how many links."""
+    moved = gateway.delivery.links.expire_due(gateway.runtime.files.now())
+    word = [
+        Hook("casework", f"{link.link_id}:{link.state}", f"link.{link.state}", f"link:{link.link_id}")
+        for link in moved
+    ]
+    return len(inbox.store(word)) if word else 0
+
+
+def _round(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> None:
+    """One round of the clock; what fails in one part does not keep the others from their turn."""
+
+    def links() -> None:
+        if expire_links(gateway, inbox):
+            news()
+
+    for act in (lambda: tick.tick(gateway.runtime), links, inbox.forget):
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - logged; the next round tries again
+            logger.error("The clock goes on after an error: %s", told(error))
+
+
+async def _http_fault(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    sentences = {
+        404: "There is nothing at this address. Open it from the message again.",
+        405: "This address is not used in this way. Open the page and use what it shows.",
+    }
+    default = error.detail in ("Not Found", "Method Not Allowed")
+    response = fault(
+        request.url.path, error.status_code, sentences[error.status_code] if default else error.detail
+    )
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    logger.error("The case database did not answer in time: %s", told(error))
+    sentence = "Our records cannot be reached just now, so nothing was done. Please try again in a moment."
+    return fault(request.url.path, 503, sentence, retry_after=5)

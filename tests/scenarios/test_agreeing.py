@@ -1,0 +1,298 @@
+"""Who is told, the customer's reason, and who must agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from casework.answer import Accepted, Refusal, Refused
+from casework.case import Kind
+from casework.engine.simulated import Run
+from policies.data_export import NUMBERS
+from tests.scenarios.conftest import flow
+from tests.scenarios.endings import assert_closed
+from tests.scenarios.office import Office
+
+ENTERPRISE, MID_MARKET, SCALED, NO_CSM = "user-88", "user-83", "user-81", "user-95"
+
+
+def asked_to_agree(office: Office, user: str = ENTERPRISE, *tags: str) -> tuple[int, Run]:
+    """A request that has its reason and waits for agreement."""
+    ticket, run = office.ask(user, *tags)
+    office.reply(ticket)
+    assert office.waiting(run) == ["approval/1"]
+    return ticket, run
+
+
+def require_scaled_approval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a manager has turned `scaled.approval_required` on."""
+    scaled = NUMBERS.scaled.model_copy(update={"approval_required": True})
+    numbers = NUMBERS.model_copy(update={"scaled": scaled})
+    needs_approval = flow.policy.needs_approval
+    monkeypatch.setattr(flow.policy, "needs_approval", lambda team: needs_approval(team, numbers))
+
+
+# -- who is told
+
+
+@pytest.mark.parametrize(
+    ("user", "csm", "number"),
+    [(ENTERPRISE, "staff-13", 7005), (MID_MARKET, "staff-11", 7003)],
+    ids=["enterprise", "mid-market"],
+)
+def test_the_csm_is_told(office: Office, user: str, csm: str, number: int) -> None:
+    """Mid-market and enterprise: the CSM gets one Slack message, follows the ticket and is in CC."""
+    ticket, _ = office.ask(user)
+    (told,) = office.slack(csm)
+    assert "asks for an export of all its data" in told
+    assert number in office.ticket(ticket)["follower_ids"]
+    assert number in office.ticket(ticket)["email_cc_ids"]
+
+
+def test_a_missing_csm_is_stood_in_for(office: Office) -> None:
+    """An account without a CSM: the operators stand in, are told, and the ticket says so."""
+    ticket, run = asked_to_agree(office, NO_CSM)
+    for operator in ("staff-41", "staff-42"):
+        assert any("asks for an export" in text for text in office.slack(operator))
+        assert any("Do you agree" in text for text in office.slack(operator))
+    assert any("operators stands in" in note for note in office.said(ticket, False))
+    assert isinstance(office.answer(run, "staff-42", verdict="approve"), Accepted)
+    assert office.waiting(run) == ["deliverable/1"]
+
+
+def test_scaled_needs_nobody_further(office: Office) -> None:
+    """Scaled: the scaled-tier approver follows the ticket, and the reason is enough to go on."""
+    ticket, run = office.ask(SCALED)
+    assert 7006 in office.ticket(ticket)["follower_ids"]
+    assert office.ticket(ticket)["email_cc_ids"] == []
+    assert office.slack("staff-31") == []
+    office.reply(ticket)
+    assert office.waiting(run) == ["deliverable/1"]
+
+
+def test_scaled_with_approval(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scaled, with `approval_required` on: the scaled-tier approver must agree."""
+    require_scaled_approval(monkeypatch)
+    _, run = asked_to_agree(office, SCALED)
+    assert isinstance(office.answer(run, "staff-41", verdict="approve"), Refused)
+    assert isinstance(office.answer(run, "staff-31", verdict="approve"), Accepted)
+    assert office.waiting(run) == ["deliverable/1"]
+
+
+# -- the reason
+
+
+def test_withdrawn_without_a_reason(office: Office) -> None:
+    """No reason: reminders after 2 and 5 working days, and after 10 the request counts as withdrawn."""
+    ticket, run = office.ask(ENTERPRISE)
+    counts = []
+    for days in (1.9, 0.2, 4.8, 0.2, 6.8):
+        office.advance(days=days)
+        counts.append(len(office.said(ticket)))
+    assert counts == [1, 2, 2, 3, 3]
+    assert office.ending(run) is None
+    office.advance(days=0.2)
+    assert_closed(office, run, "withdrawn")
+    assert "take the request as withdrawn and close it" in office.said(ticket)[-1]
+    assert office.ticket(ticket)["status"] == "solved"
+    assert office.world.state["asana"]["tasks"] == {}
+
+
+def test_the_reason_is_noted_by_its_comment(office: Office) -> None:
+    """The reason stays where the customer wrote it; a note says in which comment."""
+    ticket, _ = asked_to_agree(office)
+    comments = office.world.state["zendesk"]["comments"][str(ticket)]
+    (reason,) = [one["id"] for one in comments if one["body"].startswith("We are moving")]
+    assert any(f"in comment {reason}." in note for note in office.said(ticket, False))
+
+
+# -- agreement, by each channel
+
+
+def test_agreed_by_personal_link(office: Office) -> None:
+    """The CSM agrees through the personal link, and the ticket names who did."""
+    ticket, run = asked_to_agree(office)
+    office.answer(run, "staff-13", verdict="approve")
+    assert office.waiting(run) == ["deliverable/1"]
+    assert any("staff-13" in note and "agreed" in note for note in office.said(ticket, False))
+
+
+def test_agreed_in_the_engines_form_with_a_personal_code(office: Office) -> None:
+    """In the Prefect UI the personal code says who answers; it is forgotten after use."""
+    _, run = asked_to_agree(office)
+    code = office.code(run, "staff-13")
+    assert any(code in text for text in office.slack("staff-13"))
+    office.engine.type_in(run.case_id, {"verdict": "approve", "your_code": code})
+    office.settle()
+    assert office.waiting(run) == ["deliverable/1"]
+    assert run.typed == {}
+
+
+@pytest.mark.parametrize("code", ["AAAA-BBBB", ""], ids=["wrong", "none"])
+def test_a_form_without_the_right_code_counts_for_nothing(office: Office, code: str) -> None:
+    """In the Prefect UI nobody answers without a code that was sent to them."""
+    _, run = asked_to_agree(office)
+    office.engine.type_in(run.case_id, {"verdict": "approve", "your_code": code})
+    office.settle()
+    assert office.waiting(run) == ["approval/1"]
+    assert office.entries(run, Kind.ANSWER_REFUSED)
+    assert run.state == "suspended"
+
+
+def test_somebody_elses_code_for_another_question_counts_for_nothing(office: Office) -> None:
+    """A code of one case does not answer another's question."""
+    _, first = asked_to_agree(office)
+    _, second = asked_to_agree(office, MID_MARKET)
+    office.engine.type_in(second.case_id, {"verdict": "approve", "your_code": office.code(first, "staff-13")})
+    office.settle()
+    assert office.waiting(second) == ["approval/1"]
+
+
+@pytest.mark.parametrize("text", ["#approve", "  #Approve\nThe reason is fine."])
+def test_agreed_by_an_internal_note(office: Office, text: str) -> None:
+    """`#approve` in an internal note of the CSM agrees, whatever follows it."""
+    ticket, run = asked_to_agree(office)
+    office.note(ticket, "staff-13", text)
+    assert office.waiting(run) == ["deliverable/1"]
+
+
+def test_denied_by_an_internal_note(office: Office) -> None:
+    """`#deny why` denies: the customer gets one reply without the reason; the ticket is solved."""
+    ticket, run = asked_to_agree(office)
+    office.note(ticket, "staff-13", "#deny\nThe Wexcombe-Ruddle dispute is open")
+    assert_closed(office, run, "denied: staff-13")
+    assert "did not agree" in office.said(ticket)[-1]
+    assert not any("Wexcombe" in reply for reply in office.said(ticket))
+    assert any(
+        "Their reason: The Wexcombe-Ruddle dispute is open" in note for note in office.said(ticket, False)
+    )
+    assert office.ticket(ticket)["status"] == "solved"
+    assert office.world.state["asana"]["tasks"] == {}
+
+
+def test_denying_needs_a_reason(office: Office) -> None:
+    """A bare `#deny` is refused and recorded, and the question stays."""
+    ticket, run = asked_to_agree(office)
+    office.note(ticket, "staff-13", "#deny")
+    assert office.waiting(run) == ["approval/1"]
+    assert [entry.payload["why"] for entry in office.entries(run, Kind.ANSWER_REFUSED)] == ["invalid"]
+
+
+def test_a_public_reply_never_decides(office: Office) -> None:
+    """`#approve` in a public reply is only a text, also when the customer writes it."""
+    ticket, run = asked_to_agree(office)
+    office.reply(ticket, "#approve")
+    assert office.waiting(run) == ["approval/1"]
+    assert office.entries(run, Kind.ANSWER_REFUSED) == []
+
+
+def test_somebody_elses_note_is_refused(office: Office) -> None:
+    """`#approve` by a colleague who was not asked is refused once, and recorded as nobody's right."""
+    ticket, run = asked_to_agree(office)
+    office.note(ticket, "staff-61", "#approve")
+    office.advance(hours=13)
+    assert office.waiting(run) == ["approval/1"]
+    assert [entry.payload["why"] for entry in office.entries(run, Kind.ANSWER_REFUSED)] == ["not_yours"]
+
+
+def test_a_second_answer_is_refused(office: Office) -> None:
+    """What is decided stays decided: a later no to the same question is refused."""
+    from casework.answer import Offer, answer
+    from casework.people import Identity
+
+    _, run = asked_to_agree(office)
+    office.answer(run, "staff-13", verdict="approve")
+    late = answer(
+        Offer(
+            run.case_id,
+            "approval/1",
+            {"verdict": "deny", "reason": "No"},
+            "link",
+            Identity(kind="person", value="staff-13"),
+        )
+    )
+    assert isinstance(late, Refused)
+    assert late.why is Refusal.DECIDED
+
+
+# -- nobody answers
+
+
+def test_reminder_then_the_manager(office: Office) -> None:
+    """After 1 working day the CSM is reminded, after 2 their manager is asked and may answer."""
+    _, run = asked_to_agree(office)
+    assert len(office.slack("staff-13")) == 2
+    office.advance(days=1.1)
+    assert "still waits for your yes or no" in office.slack("staff-13")[-1]
+    assert office.slack("staff-22") == []
+    refused = office.answer(run, "staff-22", verdict="approve")
+    assert isinstance(refused, Refused)
+    office.advance(days=1)
+    (asked,) = office.slack("staff-22")
+    assert "Do you agree" in asked
+    assert office.code(run, "staff-22") in asked
+    (mail,) = office.mails("staff-22")
+    assert office.code(run, "staff-22") in mail.body
+    assert isinstance(office.answer(run, "staff-22", verdict="approve"), Accepted)
+    assert office.waiting(run) == ["deliverable/1"]
+
+
+def test_each_person_is_asked_once(office: Office) -> None:
+    """However often the case looks, the CSM gets one request in Slack and one mail."""
+    _, _run = asked_to_agree(office)
+    office.advance(days=8)
+    assert sum("Do you agree" in text for text in office.slack("staff-13")) == 1
+    assert len(office.mails("staff-13")) == 1
+    assert sum("still waits for your" in text for text in office.slack("staff-13")) == 1
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["ask again", "end"])
+def test_nobody_agrees_or_denies(office: Office, again: bool) -> None:
+    """After 10 working days the operators have it asked again, or end it; they cannot agree themselves."""
+    ticket, run = asked_to_agree(office)
+    office.advance(days=14.1)
+    assert office.waiting(run) == ["approval-overdue/1"]
+    if again:
+        office.answer(run, "staff-41", decision="ask again and wait on")
+        assert office.waiting(run) == ["approval/2"]
+        assert sum("Do you agree" in text for text in office.slack("staff-13")) == 2
+        office.answer(run, "staff-13", verdict="approve")
+        assert office.waiting(run) == ["deliverable/1"]
+    else:
+        office.answer(run, "staff-41", decision="end the case")
+        assert_closed(office, run, "denied: nobody answered")
+        assert "did not agree" in office.said(ticket)[-1]
+
+
+def test_nobody_answers_at_all(office: Office) -> None:
+    """When the operators do not answer either, the case ends as denied: no wait is for ever."""
+    ticket, run = asked_to_agree(office)
+    office.advance(days=30)
+    assert_closed(office, run, "denied: nobody answered")
+    assert office.ticket(ticket)["status"] == "solved"
+
+
+# -- four eyes
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("exemption", "UPDATE teams SET csm_id = NULL WHERE id = 'team-107'"),
+        ("team named", "UPDATE teams SET csm_id = NULL WHERE id = 'team-108'"),
+    ],
+)
+def test_four_eyes(office: Office, table: str, change: str) -> None:
+    """An operator who let the request pass, or named its team, cannot also agree to it; another one can."""
+    office.product_says(change)
+    if table == "exemption":
+        ticket, run = office.ask("user-92")
+        office.answer(run, "staff-41", decision="go on", reason="Prolonged by letter")
+    else:
+        ticket, run = office.ask("user-97")
+        office.answer(run, "staff-41", team="team-108")
+    office.reply(ticket)
+    assert office.waiting(run) == ["approval/1"]
+    said = office.answer(run, "staff-41", verdict="approve")
+    assert isinstance(said, Refused)
+    assert said.why is Refusal.FOUR_EYES
+    assert isinstance(office.answer(run, "staff-42", verdict="approve"), Accepted)

@@ -1,0 +1,129 @@
+"""The schema is what the migrations make, on both databases, also when several processes start at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from casework import schema
+from casework.database import connect, migrate
+from casework.delivery import certificates, link
+
+TABLES = [schema.metadata, link.metadata]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/folder/cases.db"
+    address: str = request.getfixturevalue("postgres")
+    return address
+
+
+def definitions(engine: Engine) -> list[str]:
+    """Every table, column and index, in the database's own words."""
+    if engine.dialect.name == "sqlite":
+        query = (
+            "SELECT type || ' ' || sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'"
+        )
+    else:
+        query = (
+            "SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'"
+            " AND tablename NOT LIKE 'alembic%' UNION ALL "
+            "SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, is_nullable,"
+            " column_default) FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND table_name NOT LIKE 'alembic%'"
+        )
+    with engine.connect() as connection:
+        return sorted(" ".join(row[0].split()) for row in connection.execute(text(query)))
+
+
+def test_the_migrations_make_the_schema(url: str) -> None:
+    """A migrated database differs in nothing from the tables that the code declares, indexes included."""
+    assert certificates.certificates.metadata is link.metadata
+    engine = connect(url)
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), TABLES) == []
+    migrated = definitions(engine)
+    for metadata in TABLES:
+        metadata.drop_all(engine)
+    assert definitions(engine) == []
+    for metadata in TABLES:
+        metadata.create_all(engine)
+    assert definitions(engine) == migrated
+    engine.dispose()
+
+
+MIGRATE = """
+import sys
+from casework.database import connect, migrate
+sys.stdin.readline()
+migrate(connect(sys.argv[1]))
+"""
+
+
+def test_several_processes_migrate_at_once(url: str) -> None:
+    """Four processes that start together on an empty database all succeed, and it is migrated once."""
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    for starter in starters:
+        assert starter.stdin is not None
+        starter.stdin.write("go\n")
+        starter.stdin.flush()
+    ended = [starter.communicate(timeout=60)[1] for starter in starters]
+    assert [starter.returncode for starter in starters] == [0] * 4, ended
+    engine = connect(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
+        assert compare_metadata(MigrationContext.configure(connection), TABLES) == []
+    engine.dispose()
+
+
+def test_a_migration_that_fails_leaves_nothing(url: str) -> None:
+    """When a table cannot be made, neither the others nor Alembic's own are there; the next try succeeds."""
+    engine = connect(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE waits (obstacle INTEGER)"))
+    with pytest.raises(Exception, match="already exists"):
+        migrate(engine)
+    assert inspect(engine).get_table_names() == ["waits"]
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE waits"))
+    migrate(engine)
+    assert "entries" in inspect(engine).get_table_names()
+    engine.dispose()
+
+
+def test_sqlite_is_safe_against_power_cuts_and_readers(tmp_path: Path) -> None:
+    """SQLite runs in WAL mode, syncs every commit, waits for a lock, keeps references and wipes deleted rows."""
+    engine = connect(f"sqlite:///{tmp_path}/cases.db")
+    with engine.connect() as connection:
+        pragmas = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys", "secure_delete")
+        found = [connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() for pragma in pragmas]
+    assert found == ["wal", 2, 20_000, 1, 1]
+    engine.dispose()
+
+
+def test_an_sqlite_transaction_has_the_lock_from_its_beginning(tmp_path: Path) -> None:
+    """A second writer waits before it reads, so it cannot decide on what the first is about to change."""
+    engine = connect(f"sqlite:///{tmp_path}/cases.db")
+    other = connect(f"sqlite:///{tmp_path}/cases.db")
+    with engine.begin(), other.connect() as second:
+        second.execution_options(isolation_level="AUTOCOMMIT")
+        second.exec_driver_sql("PRAGMA busy_timeout = 1")
+        with pytest.raises(Exception, match="database is locked"):
+            second.exec_driver_sql("BEGIN IMMEDIATE")
+    engine.dispose()
+    other.dispose()

@@ -1,0 +1,251 @@
+"""The composition root, over a served sandbox: from settings to clients that work, and what starts a case."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from casework import reception, wiring
+from casework.delivery.link import Link, LinkState, SealedFile
+from casework.sandbox import People, World, aws, product, server
+from casework.settings import Settings, SettingsWrong, load
+from casework.standins import AWS, SENDER, with_standins
+from casework.systems.errors import Temporary
+from casework.systems.zendesk import Zendesk
+from casework.wiring import DatabaseAway, Wired
+from flows import data_export
+from tests.desk import Desk
+
+USER = "user-83"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), folder=tmp_path / "home" / "sandbox")
+    world.seed()
+    product.create(tmp_path / "home" / "sandbox" / "product.db", world)
+    return world
+
+
+@pytest.fixture
+def settings(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """The settings of a process in sandbox mode, the sandbox served on loopback."""
+    for name in [name for name in os.environ if name.startswith("CASEWORK_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    served = server.serve(world)
+    stated = {
+        "HOME": str(tmp_path / "home"),
+        "SANDBOX__URL": served.url,
+        "SANDBOX__AWS_URL": "http://127.0.0.1:1",
+        "PREFECT__API_URL": "http://127.0.0.1:1/api",
+        "GATEWAY__PUBLIC_URL": "http://127.0.0.1:2",
+    }
+    for name, value in stated.items():
+        monkeypatch.setenv(f"CASEWORK_{name}", value)
+    # Prefect is in this process already, with the settings of the test run; it is not asked anything here.
+    monkeypatch.setattr(wiring, "prepare_prefect", lambda _settings: None)
+    try:
+        yield load().settings
+    finally:
+        served.stop()
+
+
+@pytest.fixture
+def wired(settings: Settings) -> Wired:
+    return wiring.build(settings)
+
+
+def test_the_stand_ins_values_are_the_sandboxs() -> None:
+    """What is repeated of the sandbox's S3 and mail is what these accept."""
+    assert AWS["region"] == aws.REGION
+    assert AWS["access_key"] == aws.ACCESS_KEY
+    assert str(getattr(AWS["secret_key"], "get_secret_value", str)()) == aws.SECRET_KEY
+    assert AWS["drop_bucket"] == aws.DROP_BUCKET
+    assert AWS["vault_bucket"] == aws.VAULT_BUCKET
+    assert SENDER == aws.SENDER
+
+
+def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: World) -> None:
+    """Zendesk, Slack, Asana, Dropbox and the product database answer with the credentials they were given."""
+    ticket = People(world).customer.open_ticket(USER)
+    assert wired.systems.zendesk.ticket(ticket).tags == ("data_export",)
+    assert wired.systems.slack.open_direct_message("U0STAFF11X")
+    places = wired.systems.places
+    assert wired.systems.asana.webhooks(places.asana_workspace, places.asana_project) == ()
+    wired.delivery.vaults["dropbox"].store("probe", [b"sealed"], 6)
+    assert b"".join(wired.systems.dropbox.read("/casework/probe")) == b"sealed"
+    assert wired.systems.product.staff("staff-11").id == "staff-11"
+    assert [person.id for person in wired.runtime.operators.people] == ["staff-41", "staff-42"]
+    assert set(wired.delivery.vaults) == {"dropbox", "s3"}
+
+
+def test_roles_that_are_named_stay_in_sandbox_mode(settings: Settings) -> None:
+    """Whoever plays with the sandbox may name the operators."""
+    named = settings.model_copy(
+        update={"roles": settings.roles.model_copy(update={"operators": ("staff-61",)})}
+    )
+    assert with_standins(named).roles.operators == ("staff-61",)
+    assert with_standins(named).roles.engineering_lead == ("staff-51",)
+
+
+def test_secrets_are_made_once_and_for_us_alone(settings: Settings, tmp_path: Path) -> None:
+    """Without a stated secret one is made in `home`, readable by its owner only, the same ever after."""
+    first, second = wiring.build(settings).runtime.secret, wiring.build(settings).runtime.secret
+    assert first == second
+    assert len(first) == 32
+    for name in ("secret", "certificate-key", "keys/key-encryption-key"):
+        assert stat.S_IMODE((tmp_path / "home" / name).stat().st_mode) == 0o600
+
+
+def test_the_links_have_a_secret_of_their_own(wired: Wired) -> None:
+    """Nobody who can sign decisions can by that forge downloads: the links' secret is derived, not shared."""
+    assert wired.delivery.links._secret != wired.runtime.secret
+
+
+def test_what_is_missing_stops_the_start(settings: Settings) -> None:
+    """Real systems without credentials: everything unset is named at once, before anything is connected."""
+    real = settings.model_copy(update={"sandbox": type(settings.sandbox)()})
+    with pytest.raises(SettingsWrong) as caught:
+        wiring.build(real)
+    assert "zendesk.url is not set" in str(caught.value)
+    assert "CASEWORK_PRODUCT__URL" in str(caught.value)
+    assert not (settings.home / "secret").exists()
+
+
+def test_a_database_that_is_away_stops_the_start(settings: Settings, tmp_path: Path) -> None:
+    """It is said without the address, which may hold a password."""
+    (tmp_path / "a-file").write_text("")
+    away = settings.model_copy(
+        update={
+            "database": settings.database.model_copy(update={"url": f"sqlite:///{tmp_path}/a-file/cases.db"})
+        }
+    )
+    with pytest.raises(DatabaseAway) as caught:
+        wiring.build(away)
+    assert str(tmp_path) not in str(caught.value)
+    assert "Nothing was done" in str(caught.value)
+
+
+def test_prefect_is_never_asked_at_another_address() -> None:
+    """A process whose Prefect was imported with one server cannot be wired to another one."""
+    code = (
+        "import os; os.environ['PREFECT_API_URL'] = 'http://127.0.0.1:1/api'; import prefect\n"
+        "from casework.settings import Settings; from casework.wiring import prepare_prefect\n"
+        "prepare_prefect(Settings(prefect={'api_url': 'http://127.0.0.1:1/api'}))\n"
+        "try: prepare_prefect(Settings(prefect={'api_url': 'http://127.0.0.1:2/api'}))\n"
+        "except RuntimeError as error: print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "another server" in told.stdout
+
+
+def test_a_tagged_ticket_starts_one_case(wired: Wired, world: World, desk: Desk) -> None:
+    """However often the hint comes, one case opens; what the ticket says decides, not the hint."""
+    start = reception.starter(desk.runtime, wired.systems.zendesk)
+    people = People(world)
+    tagged = people.customer.open_ticket(USER)
+    plain = people.customer.open_ticket(USER, tags=("question",))
+    for _ in range(3):
+        start("ticket.tags_changed", f"zendesk:ticket:{tagged}")
+    start("ticket.tags_changed", f"zendesk:ticket:{plain}")
+    assert [(run.process, run.parameters) for run in desk.engine.runs.values()] == [
+        (data_export.name, {"ticket": tagged})
+    ]
+
+
+def test_ended_missing_and_foreign_subjects_start_nothing(wired: Wired, world: World, desk: Desk) -> None:
+    """A solved ticket, one that was deleted, and a hint of another system are passed over."""
+    start = reception.starter(desk.runtime, wired.systems.zendesk)
+    people = People(world)
+    solved = people.customer.open_ticket(USER)
+    people.agent.set_status(solved, "solved", "staff-61")
+    for subject in (
+        f"zendesk:ticket:{solved}",
+        "zendesk:ticket:999999",
+        "asana:task:12",
+        "zendesk:ticket:x",
+        "",
+    ):
+        start("an.event", subject)
+    assert not desk.engine.runs
+
+
+def test_a_hint_is_tried_again_when_the_ticket_cannot_be_read(desk: Desk) -> None:
+    """While Zendesk is away the hint raises, so that the hook stays unhandled."""
+    away = Zendesk("http://127.0.0.1:1", "robot@support.example", "t", sleep=lambda _s: None)
+    with pytest.raises(Temporary):
+        reception.starter(desk.runtime, away)("an.event", "zendesk:ticket:1")
+    assert not desk.engine.runs
+
+
+class Post:
+    """Takes mails as `Mail` does."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, str, str]] = []
+
+    def send(self, to: str, subject: str, body: str, reference: str) -> str:
+        self.sent.append((to, subject, body, reference))
+        return "1"
+
+
+def test_the_code_goes_to_the_requester(wired: Wired, world: World) -> None:
+    """The address comes from the ticket's requester at that moment, and the mail has the code but no link."""
+    ticket = People(world).customer.open_ticket(USER)
+    file = SealedFile(
+        case_id="c",
+        deliverable_id="c",
+        ticket=str(ticket),
+        vault="dropbox",
+        object_name="c",
+        key_id="c",
+        display_name="export.zip",
+        plain_size=1,
+        plain_sha256="0",
+        sealed_size=1,
+        sealed_sha256="0",
+    )
+    now = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    link = Link("link-1", file, LinkState.READY, None, now, 0, None, 0, (), None, None, now, now)
+    post = Post()
+    reception.code_sender(wired.systems.zendesk, post)(link, "123456")  # type: ignore[arg-type]
+    ((to, _subject, body, reference),) = post.sent
+    assert to == wired.systems.zendesk.user(wired.systems.zendesk.ticket(ticket).requester_id).email
+    assert "123456" in body
+    assert "http" not in body
+    assert reference == "link-1"
+
+
+def test_slack_is_told_in_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the person who pressed sees the sentence; a refusal by Slack is temporary."""
+    asked: list[dict[str, object]] = []
+
+    def post(_url: str, *, json: dict[str, object], timeout: float) -> httpx.Response:
+        asked.append(json)
+        return httpx.Response(200 if len(asked) == 1 else 500)
+
+    monkeypatch.setattr(httpx, "post", post)
+    reception.tell_slack("https://hooks.slack.com/actions/x", "Recorded.")
+    assert asked[0] == {"response_type": "ephemeral", "replace_original": False, "text": "Recorded."}
+    with pytest.raises(Temporary):
+        reception.tell_slack("https://hooks.slack.com/actions/x", "Recorded.")
+
+
+def test_the_door_gets_what_it_needs(wired: Wired) -> None:
+    """The gateway has both vendors' secrets and answers Slack only at the origins that are set."""
+    door = wiring.gateway(wired)
+    assert (door.zendesk_secret, door.slack_secret) == (
+        "zd-sandbox-webhook-secret-90aa",
+        "51ac4db07c5b4f6ab8e9d1f0c2a3b4e5",
+    )
+    assert door.slack_origins == wired.settings.slack.response_origins
+    assert "51ac4db0" not in repr(door)
