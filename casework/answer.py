@@ -60,9 +60,7 @@ class Form(BaseModel):
     @classmethod
     def confidential_fields(cls) -> list[str]:
         """The fields whose text is kept aside."""
-        return [
-            name for name, info in cls.model_fields.items() if "ConfidentialText" in repr(info.annotation)
-        ]
+        return [name for name, info in cls.model_fields.items() if "ConfidentialText" in repr(info.annotation)]
 
 
 forms: dict[str, type[Form]] = {}
@@ -128,9 +126,7 @@ def answer(offer: Offer) -> Accepted | Refused:
     with around.files.writing() as connection:
         identity, code_refusal = _identify(around, connection, offer)
         wait = connection.execute(
-            select(waits)
-            .where(waits.c.case_id == offer.case_id, waits.c.wait == offer.wait)
-            .with_for_update()
+            select(waits).where(waits.c.case_id == offer.case_id, waits.c.wait == offer.wait).with_for_update()
         ).one_or_none()
         if wait is None:
             return _refused(Refusal.UNKNOWN)
@@ -177,9 +173,7 @@ def _settle(
             filled = form.model_validate(dict(offer.values))
         except ValidationError as error:
             why = Refusal.INVALID
-            detail = "; ".join(
-                _say(problem) for problem in error.errors(include_input=False, include_url=False)
-            )
+            detail = "; ".join(_say(problem) for problem in error.errors(include_input=False, include_url=False))
     if why is not None or filled is None or person is None:
         why = why or Refusal.INVALID
         around.files.append(
@@ -213,15 +207,11 @@ def _refused(why: Refusal, detail: str = "") -> Refused:
     return Refused(why, f"Your answer was not recorded: {why.value}{': ' + detail if detail else ''}.")
 
 
-def _identify(
-    around: runtime.Runtime, connection: Connection, offer: Offer
-) -> tuple[Identity | None, Refusal | None]:
+def _identify(around: runtime.Runtime, connection: Connection, offer: Offer) -> tuple[Identity | None, Refusal | None]:
     if offer.code is None:
         return offer.identity, None
     this = codes.c.code_hash == code_hash(offer.code)
-    used = connection.execute(
-        update(codes).where(this, codes.c.used_at.is_(None)).values(used_at=around.files.now())
-    )
+    used = connection.execute(update(codes).where(this, codes.c.used_at.is_(None)).values(used_at=around.files.now()))
     row = connection.execute(select(codes).where(this)).one_or_none()
     if row is None:
         return None, Refusal.BAD_CODE
@@ -260,9 +250,7 @@ def withdraw(connection: Connection, case_id: str) -> None:
 
 
 def _close(connection: Connection, case_id: str, wait: str, state: str) -> None:
-    connection.execute(
-        update(waits).where(waits.c.case_id == case_id, waits.c.wait == wait).values(state=state)
-    )
+    connection.execute(update(waits).where(waits.c.case_id == case_id, waits.c.wait == wait).values(state=state))
 
 
 def invite(connection: Connection, case_id: str, wait: str, people: Sequence[Person]) -> list[Invitation]:
@@ -274,8 +262,6 @@ def invite(connection: Connection, case_id: str, wait: str, people: Sequence[Per
         known = connection.execute(select(codes.c.code_hash).where(codes.c.code_hash == hashed)).one_or_none()
         if known is None:
             connection.execute(
-                insert(codes).values(
-                    code_hash=hashed, case_id=case_id, wait=wait, person=invitation.person.id
-                )
+                insert(codes).values(code_hash=hashed, case_id=case_id, wait=wait, person=invitation.person.id)
             )
     return invitations

@@ -178,7 +178,5 @@ def current() -> Body:
     """
     body = _body.get()
     if body is None:
-        raise RuntimeError(
-            "Steps, lookups and waits belong to a case: call them from a function under @process."
-        )
+        raise RuntimeError("Steps, lookups and waits belong to a case: call them from a function under @process.")
     return body

@@ -179,9 +179,7 @@ class CaseFiles:
 
     # -- started once per occurrence
 
-    def occurrence(
-        self, process: str, subject: str, parameters: Mapping[str, Any]
-    ) -> tuple[Occurrence, bool]:
+    def occurrence(self, process: str, subject: str, parameters: Mapping[str, Any]) -> tuple[Occurrence, bool]:
         """The running occurrence of `process` for `subject`, or the next one, and whether it is new.
 
         Two callers at the same instant get the same occurrence: the loser of the race reads the winner's.
@@ -288,9 +286,7 @@ class CaseFiles:
     def _open(
         self, connection: Connection, case_id: str, process: str, parameters: Mapping[str, Any], subject: str
     ) -> None:
-        known = connection.execute(
-            select(occurrences.c.number).where(occurrences.c.case_id == case_id)
-        ).scalar()
+        known = connection.execute(select(occurrences.c.number).where(occurrences.c.case_id == case_id)).scalar()
         if known is None:
             latest = self._latest_occurrence(connection, process, subject)
             if latest and latest.case_id is None:
@@ -391,9 +387,7 @@ class CaseFiles:
         return Entry(**(row | {"kind": kind, "payload": json.loads(row["payload"])}))
 
     def _locked(self, connection: Connection, case_id: str) -> Row[Any] | None:
-        return connection.execute(
-            select(cases).where(cases.c.case_id == case_id).with_for_update()
-        ).one_or_none()
+        return connection.execute(select(cases).where(cases.c.case_id == case_id).with_for_update()).one_or_none()
 
     def case(self, case_id: str) -> Case:
         """One case.
@@ -434,9 +428,7 @@ class CaseFiles:
     def _read(self, connection: Connection, case_id: str) -> list[Entry]:
         return [
             _entry(row)
-            for row in connection.execute(
-                select(entries).where(entries.c.case_id == case_id).order_by(entries.c.seq)
-            )
+            for row in connection.execute(select(entries).where(entries.c.case_id == case_id).order_by(entries.c.seq))
         ]
 
     def verify(self, case_id: str) -> int:
@@ -510,9 +502,7 @@ class CaseFiles:
     def _leg(self, case_id: str, epoch: int, seen: datetime | None) -> bool:
         with self.writing() as connection:
             done = connection.execute(
-                update(cases)
-                .where(cases.c.case_id == case_id, cases.c.epoch == epoch)
-                .values(leg_seen_at=seen)
+                update(cases).where(cases.c.case_id == case_id, cases.c.epoch == epoch).values(leg_seen_at=seen)
             )
             return done.rowcount == 1
 
@@ -563,17 +553,13 @@ class CaseFiles:
         def ask(connection: Connection) -> bool:
             case = self._locked(connection, case_id)
             if case is None:
-                started = connection.execute(
-                    select(occurrences).where(occurrences.c.case_id == case_id)
-                ).one_or_none()
+                started = connection.execute(select(occurrences).where(occurrences.c.case_id == case_id)).one_or_none()
                 if started is None:
                     return False
                 self._open(connection, case_id, started.process, started.parameters, started.subject)
             elif case.closed_at is not None or case.cancel_asked_at is not None:
                 return False
-            self.append(
-                case_id, Kind.CANCEL_ASKED, "cancel", actor, {"reason": reason}, connection=connection
-            )
+            self.append(case_id, Kind.CANCEL_ASKED, "cancel", actor, {"reason": reason}, connection=connection)
             connection.execute(
                 update(cases)
                 .where(cases.c.case_id == case_id)

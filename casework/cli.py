@@ -48,9 +48,7 @@ class _Group(TyperGroup):
         except SPEAKING as error:
             complain(str(error))
         except OperationalError as error:
-            complain(
-                f"The case database does not answer ({type(error.orig).__name__}). Try again when it is back."
-            )
+            complain(f"The case database does not answer ({type(error.orig).__name__}). Try again when it is back.")
         except OSError as error:
             complain(f"{error}.")
         raise typer.Exit(1)

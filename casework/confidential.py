@@ -30,7 +30,7 @@ class ConfidentialText(str):
     __slots__ = ()
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ARG003 - pydantic's signature
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         text = core_schema.str_schema(strip_whitespace=True, max_length=MOST_CHARACTERS)
         return core_schema.no_info_after_validator_function(cls, text)
 
@@ -44,9 +44,7 @@ class Confidential:
     def keep(self, connection: Connection, case_id: str, reference: str, text: str) -> ConfidentialText:
         """Keep `text` under `reference`, in the caller's transaction."""
         connection.execute(
-            insert(texts).values(
-                reference=reference, case_id=case_id, sealed=self._box.encrypt(text.encode())
-            )
+            insert(texts).values(reference=reference, case_id=case_id, sealed=self._box.encrypt(text.encode()))
         )
         return ConfidentialText(reference)
 
@@ -57,9 +55,7 @@ class Confidential:
             LookupError: it was erased, or this deployment's secret has changed.
         """
         try:
-            sealed = connection.execute(
-                select(texts.c.sealed).where(texts.c.reference == reference)
-            ).scalar_one()
+            sealed = connection.execute(select(texts.c.sealed).where(texts.c.reference == reference)).scalar_one()
             return self._box.decrypt(sealed).decode()
         except (NoResultFound, InvalidToken) as error:
             raise LookupError(

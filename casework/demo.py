@@ -227,7 +227,11 @@ class Stage:
         self._told = len(lines)
 
     def until(
-        self, what: str, ready: Callable[[], Any], meanwhile: Callable[[], None] = lambda: None, patience: float = PATIENCE_SECONDS
+        self,
+        what: str,
+        ready: Callable[[], Any],
+        meanwhile: Callable[[], None] = lambda: None,
+        patience: float = PATIENCE_SECONDS,
     ) -> Any:
         """Tell the story until something is there; what it is.
 
@@ -297,7 +301,9 @@ class Stage:
 
     def _ok(self, answer: httpx.Response) -> httpx.Response:
         if answer.status_code >= httpx.codes.BAD_REQUEST:
-            raise DemoFailed(f"{answer.request.url.path.split('/')[1]} answered {answer.status_code}: {answer.text[:300]}")
+            raise DemoFailed(
+                f"{answer.request.url.path.split('/')[1]} answered {answer.status_code}: {answer.text[:300]}"
+            )
         return answer
 
 
@@ -307,4 +313,3 @@ def _csrf(page: str) -> str:
     if found is None:
         raise DemoFailed("The download page has no form.")
     return found[1]
-

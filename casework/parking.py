@@ -20,6 +20,11 @@ from casework.wait import Wait, ask
 __all__ = ["FaultAnswer", "FaultAnswerWithSkip", "Verdict", "park", "verdict"]
 
 PATIENCE = Minutes(60 * 24 * 90)
+QUESTION = """**{step}** could not be done.
+
+> {error}
+
+Retry it once the cause is gone, or end the case."""
 LOOK_EVERY = Minutes(60 * 24)  # whether the case still has its ground
 
 
@@ -46,8 +51,8 @@ class FaultAnswer(Form):
 
     @model_validator(mode="after")
     def _reasoned(self) -> FaultAnswer:
-        if self.verdict != Verdict.RETRY and not self.reason:
-            raise ValueError("give a reason to skip a step or to end the case")
+        if self.verdict is not Unskippable.RETRY and not self.reason:
+            raise ValueError("give a reason to end the case")
         return self
 
 
@@ -59,7 +64,7 @@ class FaultAnswerWithSkip(Form):
 
     @model_validator(mode="after")
     def _reasoned(self) -> FaultAnswerWithSkip:
-        if self.verdict != Verdict.RETRY and not self.reason:
+        if self.verdict is not Verdict.RETRY and not self.reason:
             raise ValueError("give a reason to skip a step or to end the case")
         return self
 
@@ -90,7 +95,7 @@ def verdict(body: leg.Body, key: str) -> Verdict | None:
     runtime = body.runtime
     wait = Wait(
         form=FaultAnswerWithSkip if told["skippable"] else FaultAnswer,
-        question=f"**{key}** could not be done.\n\n> {told['error']}\n\nRetry it once the cause is gone, or end the case.",
+        question=QUESTION.format(step=key, error=told["error"]),
         who=runtime.operators,
         within=PATIENCE,
         announce=runtime.tell_operators,

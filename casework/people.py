@@ -85,9 +85,7 @@ def read_token(secret: bytes, token: str) -> Invitation:
     try:
         case_id, wait, person = _signer(secret).loads(token)
     except (BadData, ValueError) as error:
-        raise ValueError(
-            "This link is not complete or was changed. Open it from the message again."
-        ) from error
+        raise ValueError("This link is not complete or was changed. Open it from the message again.") from error
     return Invitation(case_id=case_id, wait=wait, person=Person(id=person))
 
 

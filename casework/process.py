@@ -113,7 +113,7 @@ class Process:
                 break
             except (Fenced, EngineAway, DBAPIError):
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a body raises is put to the operators
                 fault = error if isinstance(error, Diverged) else steps.Fault("body", error)
                 try:
                     parking.park(body, "body", fault, skippable=False)
@@ -130,9 +130,7 @@ class Process:
             with clock.reading(None):
                 return self.watch(**parameters)
         except SystemFault as fault:
-            logger.warning(
-                "%s could not look whether it still stands, and will look again: %s", self.name, fault
-            )
+            logger.warning("%s could not look whether it still stands, and will look again: %s", self.name, fault)
             return None
 
 
@@ -238,10 +236,8 @@ def _heartbeat(around: runtime.Runtime, case: Case) -> Iterator[None]:
             try:
                 if not around.files.beat(case.case_id, case.epoch):
                     return
-            except Exception as error:
-                logger.warning(
-                    "Case %s: no heartbeat (%s); trying again.", case.case_id, type(error).__name__
-                )
+            except Exception as error:  # noqa: BLE001 - a heartbeat must outlive what stops it once
+                logger.warning("Case %s: no heartbeat (%s); trying again.", case.case_id, type(error).__name__)
 
     thread = threading.Thread(target=beat, name=f"heartbeat {case.case_id}", daemon=True)
     if around.lease:

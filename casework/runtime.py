@@ -23,9 +23,9 @@ class Runtime:
     """Everything that is the same for every case of a deployment.
 
     `secret` derives codes and signs links; `public_url` is where people reach the gateway, `case_page` where
-    colleagues see a case (`{case}` is its id); `roles` names
-    the staff who hold each role, `operators` among them, who answer when nobody else can; `lease` is after how many seconds of silence a leg counts as dead;
-    `zone` is where the operators are.
+    colleagues see a case (`{case}` is its id); `roles` names the staff who hold each role, `operators` among them,
+    who answer when nobody else can; `lease` is after how many seconds of silence a leg counts as dead; `zone` is
+    where the operators are.
     """
 
     files: CaseFiles

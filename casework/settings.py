@@ -197,14 +197,10 @@ Level = Literal["debug", "info", "warning", "error"]
 class Settings(BaseSettings):
     """Everything that can be set. Spans are in seconds; `zone` is where the operators are."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     home: Path = Field(Path(".casework"), examples=[".casework"])
-    secret: Annotated[SecretStr, AfterValidator(_long)] | None = Field(
-        None, examples=["32 random bytes or more"]
-    )
+    secret: Annotated[SecretStr, AfterValidator(_long)] | None = Field(None, examples=["32 random bytes or more"])
     zone: Zone = Field("UTC", examples=["Europe/Berlin"])
     lease_seconds: float = Field(20.0, gt=0, examples=[20.0])
     tick_seconds: float = Field(2.0, gt=0, examples=[2.0])
@@ -288,9 +284,7 @@ def load(file: Path | None = None, *, running: bool = True) -> Loaded:
     try:
         settings = Settings(**_merge(from_run, stated))
     except ValidationError as error:
-        problems = [
-            _say(problem, origins) for problem in error.errors(include_input=False, include_url=False)
-        ]
+        problems = [_say(problem, origins) for problem in error.errors(include_input=False, include_url=False)]
         raise SettingsWrong("\n".join(problems)) from None
     return Loaded(settings, path if path.is_file() else None, origins)
 
@@ -325,9 +319,7 @@ def _environment() -> dict[str, Any]:
             continue
         first, nested, _ = name.removeprefix(PREFIX).lower().partition("__")
         if first not in Settings.model_fields:
-            raise SettingsWrong(
-                f"{name}: there is no such setting. Known: {', '.join(Settings.model_fields)}."
-            )
+            raise SettingsWrong(f"{name}: there is no such setting. Known: {', '.join(Settings.model_fields)}.")
         if not nested and _is_section(Settings.model_fields[first].annotation):
             raise SettingsWrong(f"{name}: this is a section; set its parts, such as {name}__NAME.")
     try:

@@ -72,10 +72,7 @@ def with_standins(settings: Settings) -> Settings:
         "roles": {role: getattr(settings.roles, role) or ids for role, ids in ROLES.items()},
     }
     return settings.model_copy(
-        update={
-            section: getattr(settings, section).model_copy(update=values)
-            for section, values in replaced.items()
-        }
+        update={section: getattr(settings, section).model_copy(update=values) for section, values in replaced.items()}
     )
 
 

@@ -68,8 +68,8 @@ class Step(Generic[P, R]):
         fn: Callable[P, R],
         *,
         acts: bool,
-        find: Callable[..., R | None] | None,
-        undo: Step[[R], Any] | None,
+        find: Callable[..., Any] | None,
+        undo: Step[..., Any] | None,
         delays: Sequence[float],
     ) -> None:
         functools.update_wrapper(self, fn)
@@ -117,20 +117,18 @@ class Step(Generic[P, R]):
         message = given.get("message")
         return f"{name} · {str(message).rsplit('/', 1)[-1]}" if message else name
 
-    def _attempt(
-        self, body: leg.Body, args: tuple[Any, ...], kwargs: dict[str, Any], doubt: bool, again: bool
-    ) -> R:
+    def _attempt(self, body: leg.Body, args: tuple[Any, ...], kwargs: dict[str, Any], doubt: bool, again: bool) -> R:
         if doubt or again:
             body.hold()
         try:
             if (doubt or again) and self.find is not None:
                 found = self.find(*args, **kwargs)
                 if found is not None:
-                    return found
+                    return cast(R, found)
             return self.fn(*args, **kwargs)
         except SystemFault:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - its text may hold values; the kind and the place go on
             raise Fault(self.name, error) from None
 
     def adopt(self, body: leg.Body, begun: Entry) -> Entry | None:
@@ -148,7 +146,7 @@ class Step(Generic[P, R]):
                 return look(*args, **kwargs)
             except SystemFault:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - as in an attempt
                 raise Fault(self.name, error) from None
 
         label = begun.payload["label"]
@@ -197,9 +195,9 @@ registry: dict[str, Step[..., Any]] = {}
 
 def step(
     *,
-    find: Callable[P, R | None] | None = None,
+    find: Callable[..., Any] | None = None,
     repeatable: bool = False,
-    undo: Step[[R], Any] | None = None,
+    undo: Step[..., Any] | None = None,
     delays: Sequence[float] = DELAYS_SECONDS,
 ) -> Callable[[Callable[P, R]], Step[P, R]]:
     """Make a function that acts happen once per case.
@@ -216,9 +214,7 @@ def step(
 
     def decorate(fn: Callable[P, R]) -> Step[P, R]:
         if (find is None) == (not repeatable):
-            raise TypeError(
-                f"{fn.__qualname__} must say how it is safe to repeat: find=… or repeatable=True."
-            )
+            raise TypeError(f"{fn.__qualname__} must say how it is safe to repeat: find=… or repeatable=True.")
         return Step(fn, acts=True, find=find, undo=undo, delays=delays)
 
     return decorate

@@ -54,15 +54,11 @@ def _say(entry: Entry) -> str:
     key = entry.key.removesuffix("/1")
     match entry.kind:
         case Kind.OPENED:
-            return (
-                f"{payload['process']} opened for {payload['subject']} (occurrence {payload['occurrence']})"
-            )
+            return f"{payload['process']} opened for {payload['subject']} (occurrence {payload['occurrence']})"
         case Kind.QUESTION_ASKED:
             return f"{key}: asked {payload['role']} ({', '.join(payload['who'])}), until {payload['due'][:16]} UTC"
         case Kind.DECIDED:
-            values = ", ".join(
-                f"{name} {value}" for name, value in payload["values"].items() if value is not None
-            )
+            values = ", ".join(f"{name} {value}" for name, value in payload["values"].items() if value is not None)
             unverified = "" if payload["verified"] else ", unverified identity"
             return f"{key}: {values or 'done'} (by {entry.actor} through {payload['channel']}{unverified})"
         case Kind.ANSWER_REFUSED:
@@ -94,14 +90,10 @@ def markdown(case: Case, entries: Sequence[Entry], zone: tzinfo, waiting: str | 
     """The story as an operator sees it; times in `zone`."""
     head = f"## {case.process} · {case.subject}{' · ' + case.account if case.account else ''}\n\n"
     now = (
-        f"**Ended as {case.ending}.**"
-        if case.ending
-        else f"**Waiting for {waiting}.**"
-        if waiting
-        else "**Running.**"
+        f"**Ended as {case.ending}.**" if case.ending else f"**Waiting for {waiting}.**" if waiting else "**Running.**"
     )
     rows = "\n".join(
-        f"| {line.at.astimezone(zone):%d %b %H:%M:%S} | {line.sign} | {line.text.replace('|', '/').replace(chr(10), ' ')} |"
+        f"| {line.at.astimezone(zone):%d %b %H:%M:%S} | {line.sign} | {' '.join(line.text.split()).replace('|', '/')} |"
         for line in timeline(entries)
     )
     return f"{head}{now}\n\n| when ({zone}) | | what |\n|---|---|---|\n{rows}\n\nCase `{case.case_id}`"

@@ -217,15 +217,12 @@ class Supervisor:
             if code == 0 and child.once:
                 return
             if code is not None:
-                raise NotReady(
-                    f"{child.name} ended at once ({_how(code)}). Its log says why: {self._log(child.name)}"
-                )
+                raise NotReady(f"{child.name} ended at once ({_how(code)}). Its log says why: {self._log(child.name)}")
             if not child.once and (child.ready is None or self._answers(child.ready)):
                 return
             if time.monotonic() > until:
                 raise NotReady(
-                    f"{child.name} was not ready after {self._ready_seconds:g} s. "
-                    f"Its log: {self._log(child.name)}"
+                    f"{child.name} was not ready after {self._ready_seconds:g} s. Its log: {self._log(child.name)}"
                 )
             self._keep_alive(within=POLL_SECONDS)
 
@@ -264,9 +261,7 @@ class Supervisor:
             if not _locked_within(lock.fileno(), self._grace_seconds):
                 self._kill(group)
                 if not _locked_within(lock.fileno(), self._grace_seconds):
-                    raise AlreadyRunning(
-                        f"{name} (process group {group}) cannot be ended. End it, then start again."
-                    )
+                    raise AlreadyRunning(f"{name} (process group {group}) cannot be ended. End it, then start again.")
 
     def _kill(self, group: int) -> None:
         self._signal(group, signal.SIGKILL)
@@ -297,9 +292,7 @@ def choose_ports(wanted: Mapping[str, int], kept: Path) -> dict[str, int]:
                 held.append(_bound(port or before.get(name, 0)))
             except OSError as error:
                 if port:
-                    raise OSError(
-                        f"Port {port} for the {name} is taken. End what uses it, or set another."
-                    ) from error
+                    raise OSError(f"Port {port} for the {name} is taken. End what uses it, or set another.") from error
                 held.append(_bound(0))
             chosen[name] = held[-1].getsockname()[1]
     finally:

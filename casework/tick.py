@@ -73,9 +73,7 @@ def tick(around: Runtime) -> Round:
     lease = timedelta(seconds=around.lease)
     _due_waits(around, done)
     for case_id in around.files.lost_legs(silent_since=now - lease):
-        logger.warning(
-            "Case %s: its leg has been silent for over %s s and is taken up again.", case_id, around.lease
-        )
+        logger.warning("Case %s: its leg has been silent for over %s s and is taken up again.", case_id, around.lease)
         around.files.want_leg(case_id)
         done.lost += 1
     _start(around, done, now - timedelta(seconds=5))
@@ -148,9 +146,7 @@ def _open(around: Runtime, done: Round, before: datetime) -> None:
             logger.warning("Case %s has not begun and will be tried again: %s", case_id, away)
 
 
-def start(
-    around: Runtime, process: str, subject: str, parameters: dict[str, object]
-) -> tuple[str | None, bool]:
+def start(around: Runtime, process: str, subject: str, parameters: dict[str, object]) -> tuple[str | None, bool]:
     """Start a process for a subject once per occurrence.
 
     Returns:

@@ -28,11 +28,12 @@ from casework.people import Identity, Invitation, Person, Role
 from casework.schema import waits
 from casework.systems.errors import SystemFault
 
-__all__ = ["Form", "Heard", "Wait", "wait_for"]
+__all__ = ["Act", "Form", "Heard", "Wait", "ask", "wait_for"]
 
 logger = logging.getLogger(__name__)
 F = TypeVar("F", bound=Form)
 Act = Callable[[Invitation], object]
+"""What is done for one person who is asked: the step that tells or reminds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +138,7 @@ def ask(body: leg.Body, name: str, wait: Wait) -> Form | None:
         raise leg.Waiting(_pause(body, name, wait, asked_at, due_at))
     if settled.kind is Kind.DEADLINE_PASSED:
         return None
-    return wait.form.model_validate(settled.payload["values"]).answered(
-        settled.actor, settled.payload["channel"]
-    )
+    return wait.form.model_validate(settled.payload["values"]).answered(settled.actor, settled.payload["channel"])
 
 
 def _open(body: leg.Body, name: str, wait: Wait) -> tuple[datetime, datetime]:
@@ -233,9 +232,7 @@ def _listen(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> None:
     for heard in {heard.reference: heard for heard in _heard(body, wait, asked_at)}.values():
         if not _offered(body, name, heard.reference):
             channel = heard.reference.split(":", 1)[0]
-            answer(
-                Offer(body.case_id, name, heard.values, channel, heard.identity, reference=heard.reference)
-            )
+            answer(Offer(body.case_id, name, heard.values, channel, heard.identity, reference=heard.reference))
 
 
 def _heard(body: leg.Body, wait: Wait, asked_at: datetime) -> list[Heard]:
@@ -251,8 +248,7 @@ def _heard(body: leg.Body, wait: Wait, asked_at: datetime) -> list[Heard]:
 
 def _offered(body: leg.Body, name: str, reference: str) -> bool:
     return any(
-        e.kind is Kind.ANSWER_OFFERED and e.key == name and e.payload["reference"] == reference
-        for e in body.entries
+        e.kind is Kind.ANSWER_OFFERED and e.key == name and e.payload["reference"] == reference for e in body.entries
     )
 
 
@@ -285,9 +281,7 @@ def _recorded(body: leg.Body, kind: Kind, key: str) -> bool:
 
 def _row(body: leg.Body, name: str) -> Any:
     with body.runtime.files.reading() as connection:
-        return connection.execute(
-            select(waits).where(waits.c.case_id == body.case_id, waits.c.wait == name)
-        ).one()
+        return connection.execute(select(waits).where(waits.c.case_id == body.case_id, waits.c.wait == name)).one()
 
 
 def _pause(body: leg.Body, name: str, wait: Wait, asked_at: datetime, due_at: datetime) -> Pause:

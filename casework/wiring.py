@@ -242,9 +242,7 @@ def _systems(settings: Settings) -> systems.Systems:
     bucket, dropbox, post = settings.s3, settings.dropbox, settings.mail
     keys = (bucket.region, bucket.access_key, _plain(bucket.secret_key))
     return systems.Systems(
-        zendesk=Zendesk(
-            _set(settings.zendesk.url), _set(settings.zendesk.email), _set(settings.zendesk.token)
-        ),
+        zendesk=Zendesk(_set(settings.zendesk.url), _set(settings.zendesk.email), _set(settings.zendesk.token)),
         slack=Slack(settings.slack.url, _set(settings.slack.token)),
         asana=Asana(settings.asana.url, _set(settings.asana.token)),
         dropbox=Dropbox(

@@ -6,19 +6,19 @@ number in its TOML file, every text in its messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import count, takewhile
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from casework import clock
 from casework.calendar import BusinessCalendar
 from casework.clock import Days, Delay, Minutes, Until, WorkingDays
-from casework.people import Person, Role
+from casework.people import Invitation, Person, Role
 from casework.process import process, standing
-from casework.wait import Form, wait_for
+from casework.wait import Act, Form, wait_for
 from flows import data_export_forms as forms
 from policies import data_export as policy
 from policies import messages
@@ -65,9 +65,7 @@ def data_export(ticket: int) -> str:
     expires = Days(NUMBERS.link_valid_days, office).after(clock.now())
     sealed = delivery.seal(prefix, checked, ticket, choose_vault(request))
     link = delivery.open_link(sealed, expires)
-    zendesk.note(
-        ticket, "data_export/note-ready", vault=sealed.vault, digest=sealed.sealed_sha256, until=expires
-    )
+    zendesk.note(ticket, "data_export/note-ready", vault=sealed.vault, digest=sealed.sealed_sha256, until=expires)
     delivery.send_link(ticket, link, "data_export/ready", expires)
     received = await_download(request, link, expires)
     return finish(request, prefix, task, Ending.DELIVERED if received else Ending.EXPIRED)
@@ -83,7 +81,7 @@ class Request:
     decided_by: Sequence[str] = field(default=())
 
     @property
-    def about(self) -> dict[str, object]:
+    def about(self) -> dict[str, Any]:
         """What questions and messages about it say."""
         return {"ticket": str(self.ticket), "ticket_link": zendesk.link_to(self.ticket), "team": self.team.id}
 
@@ -111,16 +109,12 @@ def qualify(ticket: int) -> Request | str:
         decided_by += exempted_by
     if isinstance(decision, policy.Refuse):
         return refuse(ticket, decision)
-    zendesk.begin(
-        ticket, "data_export/note-started", "data_export/cancelled", team=team.id, tier=team.tier.value
-    )
+    zendesk.begin(ticket, "data_export/note-started", "data_export/cancelled", team=team.id, tier=team.tier.value)
     zendesk.note(ticket, "data_export/note-verified", team=team.id, why=decision.why)
     return Request(ticket, team, facts.ask, tuple(decided_by))
 
 
-def verify(
-    ticket: int, decision: policy.NotVerified
-) -> tuple[Facts, policy.Decision, tuple[str, ...]] | None:
+def verify(ticket: int, decision: policy.NotVerified) -> tuple[Facts, policy.Decision, tuple[str, ...]] | None:
     """Tell what is missing, wait for the customer, look again. Nobody can wave this through.
 
     With the facts and what they decide come the ids of those who said which team is meant.
@@ -131,9 +125,7 @@ def verify(
     named: forms.TeamMeant | None = None
     while True:
         missing = [one.value for one in decision.missing]
-        told = zendesk.reply(
-            ticket, "data_export/not-verified", status="pending", missing=missing, until=until
-        )
+        told = zendesk.reply(ticket, "data_export/not-verified", status="pending", missing=missing, until=until)
         zendesk.note(ticket, "data_export/note-not-verified", missing=missing, until=until)
         if Missing.WHICH_TEAM in decision.missing:
             named = ask_which_team(ticket, until)
@@ -163,12 +155,10 @@ def ask_exemption(
     """Rows 4 and 5: operators may go on with a reason, which is noted on the ticket."""
     within = WorkingDays(decision.within_working_days, office)
     until = within.after(clock.now())
-    about: dict[str, object] = {"team": team.id, "why": decision.why, "until": until}
+    about: dict[str, Any] = {"team": team.id, "why": decision.why, "until": until}
     key = decision.question.removeprefix("question-")
     if isinstance(decision, policy.PointToSelfServe):
-        zendesk.reply(
-            ticket, f"data_export/{decision.message}", status="pending", **policy.wording(decision.message)
-        )
+        zendesk.reply(ticket, f"data_export/{decision.message}", status="pending", **policy.wording(decision.message))
         zendesk.note(ticket, "data_export/note-self-serve", why=decision.why, until=until)
         about["candidates"] = team.candidates
     answer = ask_operators(forms.Exemption, ticket, key, within, **about)
@@ -205,9 +195,7 @@ def tell(request: Request) -> tuple[Person, ...]:
     zendesk.follow(request.ticket, told.people)
     if telling.slack:
         for person in told.people:
-            people.tell_in_slack(
-                person, "data_export/told-csm", **request.about, tier=request.team.tier.value
-            )
+            people.tell_in_slack(person, "data_export/told-csm", **request.about, tier=request.team.tier.value)
     return told.people if telling.email_cc else ()
 
 
@@ -250,9 +238,7 @@ def ask_approval(request: Request) -> str | None:
             question=messages.render("data_export/question-approval", **described, **sizes).body,
             who=asked,
             within=within,
-            announce=in_slack_and_by_mail(
-                "approval-request", described, button=("verdict=approve", "Approve")
-            ),
+            announce=in_slack_and_by_mail("approval-request", described, button=("verdict=approve", "Approve")),
             remind=[(WorkingDays(rule.reminder_working_days, office), in_slack("approval-reminder", facts))],
             escalate=[(WorkingDays(rule.escalation_working_days, office), manager)],
             listens=f"zendesk:ticket:{ticket}",
@@ -267,7 +253,7 @@ def ask_approval(request: Request) -> str | None:
         if overdue is None or overdue.decision is forms.Patience.END:
             zendesk.reply(ticket, "data_export/denied", status="solved")
             return f"{Ending.DENIED}: nobody answered"
-    signed = {"staff": approval.by, "role": rule.role, "channel": approval.channel}
+    signed: dict[str, Any] = {"staff": approval.by, "role": rule.role, "channel": approval.channel}
     if approval.verdict is forms.Verdict.APPROVE:
         zendesk.note(ticket, "data_export/note-approval", **signed)
         return None
@@ -308,7 +294,8 @@ def await_deliverable(request: Request, prefix: str, task: str) -> drop.Accepted
     entities = tuple(sorted(policy.allowed_entities(request.ask)))
     while True:
         due = due_day()
-        late: dict[str, object] = {"due": due, "ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
+        page_of = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
+        late: dict[str, Any] = {"due": due, "task_link": page} | page_of
         done = wait_for(
             forms.Done,
             key="deliverable",
@@ -316,21 +303,8 @@ def await_deliverable(request: Request, prefix: str, task: str) -> drop.Accepted
             who=Role(name="engineering", people=(asana.ASANA,)),
             within=WorkingDays(NUMBERS.engineering_final_working_days, office),
             remind=[
-                (
-                    WorkingDays(NUMBERS.engineering_reminder_working_days, office),
-                    lambda _, due=due: asana.comment(
-                        task, "data_export/engineering-reminder", due=due, prefix=prefix
-                    ),
-                ),
-                (
-                    WorkingDays(NUMBERS.engineering_escalation_working_days, office),
-                    lambda _, late=late: [
-                        people.tell_in_slack(
-                            one, "data_export/engineering-escalation", **late, task_link=page
-                        )
-                        for one in lead.people
-                    ],
-                ),
+                (WorkingDays(NUMBERS.engineering_reminder_working_days, office), on_the_task(task, prefix, due)),
+                (WorkingDays(NUMBERS.engineering_escalation_working_days, office), to_the_lead(lead, late)),
             ],
             listens=f"asana:task:{task}",
             look=lambda _: asana.completed(task),
@@ -338,9 +312,7 @@ def await_deliverable(request: Request, prefix: str, task: str) -> drop.Accepted
         )
         if done is None:
             within = WorkingDays(NUMBERS.engineering_final_working_days, office)
-            overdue = ask_operators(
-                forms.Overdue, ticket, "engineering-overdue", within, task_link=page, due=due
-            )
+            overdue = ask_operators(forms.Overdue, ticket, "engineering-overdue", within, task_link=page, due=due)
             if overdue is None or overdue.decision is forms.Patience.END:
                 return None
             continue
@@ -358,10 +330,18 @@ def await_deliverable(request: Request, prefix: str, task: str) -> drop.Accepted
             if remedy is None or remedy.decision is forms.Remedy.END:
                 return None
         zendesk.note(ticket, "data_export/note-deliverable-rejected", problems=problems, task_link=page)
-        asana.comment(
-            task, "data_export/deliverable-rejected", problems=problems, prefix=prefix, due=due_day()
-        )
+        asana.comment(task, "data_export/deliverable-rejected", problems=problems, prefix=prefix, due=due_day())
         asana.reopen(task)
+
+
+def on_the_task(task: str, prefix: str, due: date) -> Act:
+    """A reminder on engineering's task."""
+    return lambda _: asana.comment(task, "data_export/engineering-reminder", due=due, prefix=prefix)
+
+
+def to_the_lead(lead: Role, late: Mapping[str, Any]) -> Act:
+    """A message to the engineering lead."""
+    return lambda _: [people.tell_in_slack(one, "data_export/engineering-escalation", **late) for one in lead.people]
 
 
 # -- 6. to 9. Sealed, downloaded once, destroyed, certified
@@ -413,9 +393,9 @@ def finish(request: Request, prefix: str, task: str, ending: Ending) -> str:
 # -- How people are asked
 
 
-def ask_operators(form: type[F], ticket: int, key: str, within: Delay, **about: object) -> F | None:
+def ask_operators(form: type[F], ticket: int, key: str, within: Delay, **about: Any) -> F | None:
     """Put a question to the operators: told in Slack, reminded every so often until it ends, verified."""
-    page: dict[str, object] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
+    page: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
     named = page | {"question": key}
     wanted = messages.variables(f"data_export/question-{key}")
     shown = {name: value for name, value in (page | about).items() if name in wanted}
@@ -438,7 +418,7 @@ def every_so_often(within: Delay) -> list[Delay]:
 
 
 def await_reply(
-    ticket: int, key: str, told: int, within: Delay, remind: Sequence[Delay], reminder: str, **values: object
+    ticket: int, key: str, told: int, within: Delay, remind: Sequence[Delay], reminder: str, **values: Any
 ) -> forms.Reply | None:
     """Wait for the customer to reply to our comment `told`."""
     customer = zendesk.requester(ticket)
@@ -458,20 +438,16 @@ def await_reply(
     )
 
 
-def in_slack(
-    message: str, values: Mapping[str, object], button: tuple[str, str] | None = None
-) -> Callable[[people.Invitation], object]:
+def in_slack(message: str, values: Mapping[str, Any], button: tuple[str, str] | None = None) -> Act:
     """A direct message with that person's own code and link."""
     buttons = (button,) if button else ()
     return lambda invitation: people.ask_in_slack(invitation, f"data_export/{message}", buttons, **values)
 
 
-def in_slack_and_by_mail(
-    message: str, values: Mapping[str, object], button: tuple[str, str]
-) -> Callable[[people.Invitation], object]:
+def in_slack_and_by_mail(message: str, values: Mapping[str, Any], button: tuple[str, str]) -> Act:
     """The same, and a mail beside it."""
 
-    def ask(invitation: people.Invitation) -> None:
+    def ask(invitation: Invitation) -> None:
         in_slack(f"{message}-slack", values, button)(invitation)
         people.ask_by_mail(invitation, f"data_export/{message}-email", **values)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
 from policies.data_export_facts import (
     Ask,
@@ -286,9 +286,9 @@ def allowed_entities(ask: Ask) -> frozenset[Entity]:
     return ask.entities
 
 
-def wording(message: str, numbers: DataExportNumbers = NUMBERS) -> dict[str, object]:
+def wording(message: str, numbers: DataExportNumbers = NUMBERS) -> dict[str, Any]:
     """The numbers that a refusal's message quotes."""
-    quoted: dict[str, dict[str, object]] = {
+    quoted: dict[str, dict[str, Any]] = {
         "refused-churned": {"days": numbers.churn_grace_days},
         "self-serve": {"limit": numbers.self_serve_candidate_limit},
     }

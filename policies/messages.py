@@ -188,9 +188,7 @@ def _compare(where: str, declared: Collection[str], names: Collection[str], how:
 
 
 CATALOGUES = {
-    folder.name: load(folder)
-    for folder in sorted((Path(__file__).parent / "messages").iterdir())
-    if folder.is_dir()
+    folder.name: load(folder) for folder in sorted((Path(__file__).parent / "messages").iterdir()) if folder.is_dir()
 }
 """Every process's messages by the name of its folder; `common` has those of all."""
 

@@ -37,9 +37,7 @@ def request_facts(ticket: int, named_team: str | None = None, named_by: NamedBy 
     team_id = possible[0] if len(possible) == 1 else named_team if named_team in possible else None
     team = product.team(team_id) if team_id else None
     if team is None:
-        return Facts(
-            requester=Requester(teams=len(possible) if len(possible) != 1 else 0), team=None, ask=ask
-        )
+        return Facts(requester=Requester(teams=len(possible) if len(possible) != 1 else 0), team=None, ask=ask)
     requester = Requester(
         teams=len(possible),
         team_id=team.id,

@@ -43,9 +43,7 @@ def _find_comment(task: str, *_args: object, **_values: object) -> str | None:
 def abandon(task: str) -> str:
     """Tell engineering that the task is not needed any more, and complete it; the comment's gid."""
     current().asana.update_task(task, completed=True)
-    return current().asana.add_comment(
-        task, f"The case was called off: nothing more to do.\nRef {reference()}"
-    )
+    return current().asana.add_comment(task, f"The case was called off: nothing more to do.\nRef {reference()}")
 
 
 @step(find=_find_task, undo=abandon)
@@ -78,9 +76,7 @@ def listen() -> str:
     if known is not None:
         return known
     wanted = [{"resource_type": "task", "action": "changed", "fields": ["completed"]}]
-    return current().asana.create_webhook(
-        current().places.asana_project, public_address("/hooks/asana/tasks"), wanted
-    )
+    return current().asana.create_webhook(current().places.asana_project, public_address("/hooks/asana/tasks"), wanted)
 
 
 @step(find=_find_comment)

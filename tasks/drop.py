@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from casework import clock
 from casework.delivery import current as delivery
@@ -34,9 +35,7 @@ def prefix() -> str:
 
 
 @lookup
-def check(
-    prefix: str, team_id: str, entities: tuple[str, ...], limits: DeliverableLimits
-) -> Accepted | Rejected:
+def check(prefix: str, team_id: str, entities: tuple[str, ...], limits: DeliverableLimits) -> Accepted | Rejected:
     """Check all of a drop: every size, hash and row. What is in it is read and forgotten."""
     bounds = Limits(
         files=limits.max_files,
@@ -49,7 +48,7 @@ def check(
     return check_drop(drop_of(prefix), team_id, [Entity(entity) for entity in entities], bounds)
 
 
-def counts(checked: Accepted) -> dict[str, object]:
+def counts(checked: Accepted) -> dict[str, Any]:
     """How many files, bytes and rows of each entity a right deliverable has."""
     rows = Counter[str]()
     for file in checked.files:

@@ -39,9 +39,7 @@ def _post(person: Person, text: str, more: Sequence[Mapping[str, Any]] = ()) -> 
         return None
     section = {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION_CHARACTERS]}}
     slack = current().slack
-    return slack.post(
-        slack.open_direct_message(person.slack), text.splitlines()[0], [section, *more], reference()
-    )
+    return slack.post(slack.open_direct_message(person.slack), text.splitlines()[0], [section, *more], reference())
 
 
 @step(find=_find_told)

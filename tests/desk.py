@@ -26,9 +26,7 @@ SECRET = b"a secret for tests only, 32 bytes"
 class Desk:
     """One deployment on the simulated engine."""
 
-    def __init__(
-        self, url: str, start: datetime, roles: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, url: str, start: datetime, roles: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> None:
         self.engine = SimulatedEngine(start)
         self.database = connect(url)
         metadata.create_all(self.database)
@@ -78,9 +76,7 @@ class Desk:
         until = self.engine.time + timedelta(**delta)
         while True:
             with self.files.reading() as connection:
-                due = connection.execute(
-                    select(func.min(waits.c.next_at)).where(waits.c.state == "open")
-                ).scalar()
+                due = connection.execute(select(func.min(waits.c.next_at)).where(waits.c.state == "open")).scalar()
             if due is None or due > until:
                 break
             self.engine.time = max(self.engine.time, due)

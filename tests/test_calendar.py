@@ -120,17 +120,13 @@ def test_working_time_agrees_with_the_slow_clock(
 ) -> None:
     """Open time between two moments is the sum of the open half hours between them."""
     fast, slow = both(place, hours)
-    assert fast.working_time_between(moment, moment + span) == slow.working_time_between(
-        moment, moment + span
-    )
+    assert fast.working_time_between(moment, moment + span) == slow.working_time_between(moment, moment + span)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place[0])
 @settings(max_examples=100, deadline=None)
 @given(moment=MOMENTS, n=st.integers(1, 400))
-def test_calendar_days_keep_the_wall_time(
-    place: tuple[str, str, str | None], moment: datetime, n: int
-) -> None:
+def test_calendar_days_keep_the_wall_time(place: tuple[str, str, str | None], moment: datetime, n: int) -> None:
     """n days later the wall clock shows the same time, n dates on, unless that time is skipped there."""
     zone = ZoneInfo(place[0])
     later = BusinessCalendar(zone, place[1], place[2]).add_days(moment, n)
@@ -217,9 +213,7 @@ def test_own_days_off_and_working_weekends_count() -> None:
 @pytest.mark.parametrize("method", ["next_opening", "add_working_days", "add_days", "working_time_between"])
 def test_naive_moments_are_refused(method: str) -> None:
     """A moment without a zone is an error, not a guess."""
-    arguments = {"next_opening": (), "working_time_between": (datetime(2026, 3, 6, tzinfo=UTC),)}.get(
-        method, (1,)
-    )
+    arguments = {"next_opening": (), "working_time_between": (datetime(2026, 3, 6, tzinfo=UTC),)}.get(method, (1,))
     with pytest.raises(ValueError, match="Timezone aware datetime is required"):
         getattr(BERLIN, method)(datetime(2026, 3, 6), *arguments)  # noqa: DTZ001 - the point of it
 

@@ -121,9 +121,7 @@ def test_a_decision_is_recorded_and_the_case_goes_on(
     assert desk.waiting(toys[1]) == ["large/1"]
 
 
-def test_a_verified_question_needs_the_code(
-    run: Callable[..., Result], desk: Desk, toys: tuple[Run, Run]
-) -> None:
+def test_a_verified_question_needs_the_code(run: Callable[..., Result], desk: Desk, toys: tuple[Run, Run]) -> None:
     """A staff id on the command line proves nothing; the personal code does."""
     case_id = toys[1].case_id
     run("decide", case_id, "small", "agree=yes", "--as", "staff-7")
@@ -191,9 +189,7 @@ def test_the_open_case_of_a_ticket_is_meant(run: Callable[..., Result], desk: De
     assert second.case_id in run("file", "1").stdout
 
 
-def test_verify_names_the_first_broken_entry(
-    run: Callable[..., Result], desk: Desk, toys: tuple[Run, Run]
-) -> None:
+def test_verify_names_the_first_broken_entry(run: Callable[..., Result], desk: Desk, toys: tuple[Run, Run]) -> None:
     """An unbroken chain is counted; a changed entry is named, exit code 1; `--all` goes on to the rest."""
     good = run("verify", "9")
     assert (good.exit_code, "entries, unbroken" in good.stdout) == (0, True)
@@ -299,10 +295,7 @@ def test_prefect_yaml_says_what_is_deployed() -> None:
     assert [
         (one["name"], one["flow_name"], one["entrypoint"], tuple(one["tags"]), one["work_pool"]["name"])
         for one in written["deployments"]
-    ] == [
-        (settings.deployment, one.process, one.entrypoint, one.tags, settings.work_pool)
-        for one in DEPLOYMENTS
-    ]
+    ] == [(settings.deployment, one.process, one.entrypoint, one.tags, settings.work_pool) for one in DEPLOYMENTS]
     ours = {name for name, one in processes.items() if one.function.__module__.startswith("flows.")}
     assert {one.process for one in DEPLOYMENTS} == ours
     assert {trigger.process for trigger in TRIGGERS} <= {one.process for one in DEPLOYMENTS}

@@ -1,11 +1,11 @@
 from enum import StrEnum
-from casework.process import process
-from casework.step import step, lookup, reference
-from casework.wait import Form, wait_for
-from casework.answer import Offer, answer, Accepted
-from casework.people import Identity, Person, Role
+
+from casework.answer import Accepted, Offer, answer
 from casework.clock import Minutes, now
-from casework.case import Kind
+from casework.people import Identity, Person, Role
+from casework.process import process
+from casework.step import lookup, reference, step
+from casework.wait import Form, wait_for
 
 done = []
 
@@ -58,9 +58,7 @@ def test_toy(desk):
     assert run.state == "suspended"
     desk.advance(minutes=15)
     assert [d[0] for d in done] == [8, 1, 2]
-    r = answer(
-        Offer(run.case_id, "approve/1", {"verdict": "yes"}, "slack", Identity(kind="slack", value="U7"))
-    )
+    r = answer(Offer(run.case_id, "approve/1", {"verdict": "yes"}, "slack", Identity(kind="slack", value="U7")))
     assert isinstance(r, Accepted), r
     desk.settle()
     assert desk.ending(run) == "yes staff-7"
@@ -76,9 +74,7 @@ def test_toy_expire(desk):
     code = None
     from casework.people import Invitation
 
-    code = Invitation(case_id=run2.case_id, wait="approve/1", person=ana).code(
-        b"a secret for tests only, 32 bytes"
-    )
+    code = Invitation(case_id=run2.case_id, wait="approve/1", person=ana).code(b"a secret for tests only, 32 bytes")
     desk.engine.type_in(run2.case_id, {"verdict": "no", "your_code": code, "wait": "approve/1"})
     desk.settle()
     assert desk.ending(run2) == "no staff-7"

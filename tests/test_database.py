@@ -30,9 +30,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def definitions(engine: Engine) -> list[str]:
     """Every table, column and index, in the database's own words."""
     if engine.dialect.name == "sqlite":
-        query = (
-            "SELECT type || ' ' || sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'"
-        )
+        query = "SELECT type || ' ' || sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'"
     else:
         query = (
             "SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'"
@@ -73,9 +71,7 @@ migrate(connect(sys.argv[1]))
 def test_several_processes_migrate_at_once(url: str) -> None:
     """Four processes that start together on an empty database all succeed, and it is migrated once."""
     starters = [
-        subprocess.Popen(
-            [sys.executable, "-c", MIGRATE, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, "-c", MIGRATE, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     for starter in starters:

@@ -45,9 +45,7 @@ def test_nothing_needs_to_be_set() -> None:
 
 def test_the_environment_wins_over_the_file_and_the_file_over_the_default() -> None:
     """Each setting says where its value comes from: default, the file, or the variable by name."""
-    loaded = given(
-        'zone = "Europe/Berlin"\n[gateway]\nport = 8080\nhost = "0.0.0.0"', CASEWORK_GATEWAY__PORT="9090"
-    )
+    loaded = given('zone = "Europe/Berlin"\n[gateway]\nport = 8080\nhost = "0.0.0.0"', CASEWORK_GATEWAY__PORT="9090")
     assert origin(loaded, "gateway.port") == (9090, "environment CASEWORK_GATEWAY__PORT")
     assert origin(loaded, "gateway.host") == ("0.0.0.0", "casework.toml")
     assert origin(loaded, "zone") == ("Europe/Berlin", "casework.toml")

@@ -42,9 +42,7 @@ class Site:
         self.addresses: dict[str, str] = json.loads(line)
 
     def command(self, *arguments: str) -> str:
-        done = subprocess.run(
-            (*COMMAND, *arguments), env=self.environment, cwd="/", capture_output=True, text=True
-        )
+        done = subprocess.run((*COMMAND, *arguments), env=self.environment, cwd="/", capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -90,9 +90,7 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
 
 def test_roles_that_are_named_stay_in_sandbox_mode(settings: Settings) -> None:
     """Whoever plays with the sandbox may name the operators."""
-    named = settings.model_copy(
-        update={"roles": settings.roles.model_copy(update={"operators": ("staff-61",)})}
-    )
+    named = settings.model_copy(update={"roles": settings.roles.model_copy(update={"operators": ("staff-61",)})})
     assert with_standins(named).roles.operators == ("staff-61",)
     assert with_standins(named).roles.engineering_lead == ("staff-51",)
 
@@ -125,9 +123,7 @@ def test_a_database_that_is_away_stops_the_start(settings: Settings, tmp_path: P
     """It is said without the address, which may hold a password."""
     (tmp_path / "a-file").write_text("")
     away = settings.model_copy(
-        update={
-            "database": settings.database.model_copy(update={"url": f"sqlite:///{tmp_path}/a-file/cases.db"})
-        }
+        update={"database": settings.database.model_copy(update={"url": f"sqlite:///{tmp_path}/a-file/cases.db"})}
     )
     with pytest.raises(DatabaseAway) as caught:
         wiring.build(away)

@@ -181,9 +181,7 @@ def slack(person: Person) -> Identity:
     return Identity(kind="slack", value=person.slack)
 
 
-def say(
-    run: Run, wait: str, person: Person, *, channel: str = "slack", **values: object
-) -> Accepted | Refused:
+def say(run: Run, wait: str, person: Person, *, channel: str = "slack", **values: object) -> Accepted | Refused:
     """Answer a question, as somebody whom the channel vouches for."""
     identity = slack(person) if channel == "slack" else Identity(kind="person", value=person.id)
     return answer(Offer(run.case_id, wait, values, channel, identity))

@@ -25,9 +25,7 @@ from casework.tick import tick as one_round
 
 __all__ = ["COMMANDS"]
 
-CaseArgument = Annotated[
-    str, typer.Argument(metavar="CASE", help="A case id, its beginning, or a ticket number.")
-]
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case id, its beginning, or a ticket number.")]
 
 
 def start(
@@ -112,9 +110,7 @@ def decide(
     case: CaseArgument,
     wait: Annotated[str, typer.Argument(help="The question, `csm-approval` or with its attempt.")],
     values: Annotated[list[str] | None, typer.Argument(metavar="FIELD=VALUE…")] = None,
-    person: Annotated[
-        str | None, typer.Option("--as", help="Your staff id; recorded as not verified.")
-    ] = None,
+    person: Annotated[str | None, typer.Option("--as", help="Your staff id; recorded as not verified.")] = None,
     code: Annotated[str | None, typer.Option(help="Your personal code from the message; verified.")] = None,
 ) -> None:
     """Answer a question. `--code` proves who you are; `--as` only says it, and some questions refuse that.
@@ -269,9 +265,7 @@ def _wait(files: CaseFiles, case_id: str, name: str) -> str:
     """
     with files.reading() as connection:
         rows = connection.execute(
-            select(waits.c.wait, waits.c.state)
-            .where(waits.c.case_id == case_id)
-            .order_by(waits.c.asked_at.desc())
+            select(waits.c.wait, waits.c.state).where(waits.c.case_id == case_id).order_by(waits.c.asked_at.desc())
         ).all()
     named = [row for row in rows if name in (row.wait, row.wait.rsplit("/", 1)[0])]
     if not named:

@@ -55,10 +55,7 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
     if sandbox:
         chosen["sandbox"] = {"url": at["sandbox"], "aws_url": at["aws"]}
     in_force = settings.model_copy(
-        update={
-            section: getattr(settings, section).model_copy(update=values)
-            for section, values in chosen.items()
-        }
+        update={section: getattr(settings, section).model_copy(update=values) for section, values in chosen.items()}
     )
     wiring.check(in_force)
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -99,9 +96,7 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
     return Site(home, tuple(children), addresses)
 
 
-def _environment(
-    loaded: Loaded, home: Path, chosen: Mapping[str, Mapping[str, Any]], api_url: str
-) -> dict[str, str]:
+def _environment(loaded: Loaded, home: Path, chosen: Mapping[str, Mapping[str, Any]], api_url: str) -> dict[str, str]:
     """What the children are told; what was chosen here wins over a file that says 0."""
     named = {
         variable(f"{section}.{name}"): str(value)

@@ -49,7 +49,6 @@ def current() -> Delivery:
     """The connected delivery. Raises RuntimeError when nothing was connected."""
     if _connected is None:
         raise RuntimeError(
-            "Delivery is not connected in this process: "
-            "call casework.delivery.use(Delivery(...)) at its start"
+            "Delivery is not connected in this process: call casework.delivery.use(Delivery(...)) at its start"
         )
     return _connected

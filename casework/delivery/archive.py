@@ -158,9 +158,7 @@ def _refuse_odd(entry: zipfile.ZipInfo, number: int) -> None:
     if kind not in (0, stat.S_IFREG) or entry.is_dir():
         raise ArchiveUnsafe(f"member {number} is a link, a folder or a device, not a file")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ArchiveUnsafe(
-            f"member {number} is packed by method {entry.compress_type}; stored and deflate are read"
-        )
+        raise ArchiveUnsafe(f"member {number} is packed by method {entry.compress_type}; stored and deflate are read")
 
 
 class _Ranges(io.RawIOBase):

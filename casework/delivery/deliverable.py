@@ -124,9 +124,7 @@ class Rejected:
 Checked = Accepted | Rejected
 
 
-def check(
-    drop: Drop, team_id: str, allowed_entities: Collection[Entity], limits: Limits | None = None
-) -> Checked:
+def check(drop: Drop, team_id: str, allowed_entities: Collection[Entity], limits: Limits | None = None) -> Checked:
     """Check a whole drop for this team; errors of the drop itself (not reachable) pass through."""
     return _Check(drop, team_id, frozenset(allowed_entities), limits or Limits()).run()
 

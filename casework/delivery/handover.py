@@ -53,9 +53,7 @@ def open_sealed(file: SealedFile, keys: KeyStore, vault: Vault) -> Opener:
     """Open a sealed file. Raises :class:`~casework.delivery.keys.KeyDestroyed` once it is destroyed."""
     key = keys.open(file.key_id)
     associated_data = binding(file.case_id, file.deliverable_id, file.plain_size)
-    return Opener(
-        key, associated_data, file.plain_size, lambda start, end: vault.read(file.object_name, start, end)
-    )
+    return Opener(key, associated_data, file.plain_size, lambda start, end: vault.read(file.object_name, start, end))
 
 
 def verify(file: SealedFile, keys: KeyStore, vault: Vault) -> None:
@@ -64,6 +62,4 @@ def verify(file: SealedFile, keys: KeyStore, vault: Vault) -> None:
     for _ in tally.watch(open_sealed(file, keys, vault).read()):
         pass
     if tally.sha256 != file.plain_sha256:
-        raise SealBroken(
-            f"deliverable {file.deliverable_id}: the vault's copy is another file; seal it again"
-        )
+        raise SealBroken(f"deliverable {file.deliverable_id}: the vault's copy is another file; seal it again")

@@ -71,9 +71,7 @@ class FileKeyStore:
                 " (key_id TEXT PRIMARY KEY, wrapped BLOB, destroyed_at TEXT,"
                 " CHECK ((wrapped IS NULL) <> (destroyed_at IS NULL)))"
             )
-            used = db.execute("SELECT EXISTS (SELECT 1 FROM data_keys WHERE wrapped IS NOT NULL)").fetchone()[
-                0
-            ]
+            used = db.execute("SELECT EXISTS (SELECT 1 FROM data_keys WHERE wrapped IS NOT NULL)").fetchone()[0]
         path.chmod(_KEY_FILE_MODE)
         if used and not kek_file.exists():
             raise KeyStoreBroken(
@@ -95,9 +93,7 @@ class FileKeyStore:
     def open(self, key_id: str) -> bytes:
         wrapped, destroyed_at = self._row(key_id)
         if destroyed_at is not None:
-            raise KeyDestroyed(
-                f"key {key_id} was destroyed at {destroyed_at}; what it sealed cannot be opened"
-            )
+            raise KeyDestroyed(f"key {key_id} was destroyed at {destroyed_at}; what it sealed cannot be opened")
         if wrapped is None:
             raise KeyUnknown(f"there is no key {key_id} in this key store")
         try:
@@ -113,8 +109,7 @@ class FileKeyStore:
         with self._connect() as db:
             # First commit: the same number of other bytes in the same place. Only then is the row emptied.
             db.execute(
-                "UPDATE data_keys SET wrapped = randomblob(length(wrapped))"
-                " WHERE key_id = ? AND wrapped IS NOT NULL",
+                "UPDATE data_keys SET wrapped = randomblob(length(wrapped)) WHERE key_id = ? AND wrapped IS NOT NULL",
                 (key_id,),
             )
         with self._connect() as db:

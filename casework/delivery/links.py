@@ -112,9 +112,7 @@ class Links:
         self._move(link_id, [LinkState.SEALED], LinkState.READY, LinkEvent.MADE_READY)
         link = self.get(link_id)
         if link.state not in (LinkState.READY, LinkState.CLAIMED, LinkState.RECEIVED):
-            raise LinkConflict(
-                f"link {link_id} of case {link.file.case_id} is {link.state} and cannot be made ready"
-            )
+            raise LinkConflict(f"link {link_id} of case {link.file.case_id} is {link.state} and cannot be made ready")
         return link
 
     def revoke(self, link_id: str, ended_as: str = "revoked") -> Link:
@@ -133,9 +131,7 @@ class Links:
         overdue = and_(links.c.expires_at <= now, links.c.grace_ends_at.is_(None))
         with self._engine.connect() as db:
             sent = db.execute(
-                select(links.c.link_id).where(
-                    links.c.state == LinkState.CLAIMED, links.c.grace_ends_at <= now
-                )
+                select(links.c.link_id).where(links.c.state == LinkState.CLAIMED, links.c.grace_ends_at <= now)
             ).scalars()
             late = db.execute(select(links.c.link_id).where(links.c.state.in_(LIVE), overdue)).scalars()
             found_sent, found_late = list(sent), list(late)
@@ -217,9 +213,7 @@ class Links:
         link_id, now = found.link_id, self._now()
         value = secrets.token_urlsafe(32)
         # A try is counted before the code is looked at: guesses sent at the same instant all count.
-        may_try = and_(
-            links.c.expires_at > now, links.c.code_expires_at > now, links.c.code_tries < CODE_TRIES
-        )
+        may_try = and_(links.c.expires_at > now, links.c.code_expires_at > now, links.c.code_tries < CODE_TRIES)
         winning = {
             "state": LinkState.CLAIMED,
             "claim_hash": _sha256(value),

@@ -121,9 +121,7 @@ def _places(error: ValidationError) -> list[str]:
     known = {*Manifest.model_fields, *ManifestFile.model_fields, *Member.model_fields}
     places = []
     for problem in error.errors(include_input=False, include_context=False, include_url=False):
-        place = ".".join(
-            str(part) if isinstance(part, int) or part in known else "?" for part in problem["loc"]
-        )
+        place = ".".join(str(part) if isinstance(part, int) or part in known else "?" for part in problem["loc"])
         told = problem["msg"] if problem["type"] == "value_error" else problem["type"].replace("_", " ")
         places.append(f"{place or 'manifest'}: {told}")
     return places

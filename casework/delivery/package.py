@@ -65,9 +65,7 @@ def _unchanged(drop: Drop, file: CheckedFile) -> Iterator[bytes]:
     tally = Tally()
     yield from tally.watch(drop.read(file.name))
     if (tally.size, tally.sha256) != (file.size, file.sha256):
-        raise DropChanged(
-            f"{file.name} changed after it was checked: check the drop again before it is sealed"
-        )
+        raise DropChanged(f"{file.name} changed after it was checked: check the drop again before it is sealed")
 
 
 def _local_header(file: CheckedFile) -> bytes:
@@ -76,9 +74,7 @@ def _local_header(file: CheckedFile) -> bytes:
     extra = struct.pack("<2H2Q", 1, 16, file.size, file.size) if large else b""
     told = _LIMIT_32 if large else file.size
     version = 45 if large else 20
-    header = _LOCAL.pack(
-        b"PK\x03\x04", version, 0, 0, 0, _NO_DATE, file.crc32, told, told, len(name), len(extra)
-    )
+    header = _LOCAL.pack(b"PK\x03\x04", version, 0, 0, 0, _NO_DATE, file.crc32, told, told, len(name), len(extra))
     return header + name + extra
 
 
@@ -110,8 +106,4 @@ def _central_header(file: CheckedFile, offset: int) -> bytes:
     told = _LIMIT_32 if large else file.size
     version = 45 if wide else 20
     head = (b"PK\x01\x02", _MADE_ON_UNIX | version, version, 0, 0, 0, _NO_DATE, file.crc32, told, told)
-    return (
-        _CENTRAL.pack(*head, len(name), len(extra), 0, 0, 0, _PLAIN_FILE, min(offset, _LIMIT_32))
-        + name
-        + extra
-    )
+    return _CENTRAL.pack(*head, len(name), len(extra), 0, 0, 0, _PLAIN_FILE, min(offset, _LIMIT_32)) + name + extra

@@ -150,9 +150,7 @@ class _Chunks(io.RawIOBase):
                 return 0
             self._rest = memoryview(chunk)
             newline = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
-            self._since_newline = (
-                self._since_newline + len(chunk) if newline < 0 else len(chunk) - newline - 1
-            )
+            self._since_newline = self._since_newline + len(chunk) if newline < 0 else len(chunk) - newline - 1
             if self._since_newline > ROW_BYTES:
                 raise RowsMalformed(f"a row is longer than {ROW_BYTES} bytes")
         target = memoryview(buffer).cast("B")

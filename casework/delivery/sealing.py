@@ -116,9 +116,7 @@ class Opener:
         if self._opened is None:
             (header,) = _exactly(self._read_range(0, _HEADER_BYTES), [_HEADER_BYTES])
             if header[0] != _HEADER_BYTES:
-                raise SealBroken(
-                    f"the header says {header[0]} bytes instead of {_HEADER_BYTES}: not a sealed object"
-                )
+                raise SealBroken(f"the header says {header[0]} bytes instead of {_HEADER_BYTES}: not a sealed object")
             salt = header[1 : 1 + _SALT_BYTES]
             self._opened = _cipher(self._key, salt, self._associated_data), header[1 + _SALT_BYTES :]
         return self._opened

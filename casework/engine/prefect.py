@@ -23,15 +23,14 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Scheduled, State
-from pydantic import create_model
+from prefect.states import Cancelled, Completed, Scheduled
 
 from casework.case import Occurrence
 from casework.engine import EngineAway, Pause, Standing, Typed
@@ -129,9 +128,8 @@ class PrefectEngine:
             raise EngineAway(f"Prefect could not run the task {name!r} ({type(error).__name__}).") from error
 
     def suspend(self, pause: Pause) -> NoReturn:
-        form: Any = create_model(pause.form.__name__, __base__=(RunInput, pause.form))
-        form._description = pause.question
-        suspend_flow_run(wait_for_input=form, key=pause.key)
+        form = cast("type[RunInput]", type(pause.form.__name__, (RunInput, pause.form), {}))
+        suspend_flow_run(wait_for_input=form.with_initial_data(description=pause.question), key=pause.key)
         raise RuntimeError(f"Prefect did not suspend the run of case {pause.case_id}.")
 
     def overtaken(self, reason: str) -> NoReturn:
@@ -153,9 +151,7 @@ class PrefectEngine:
                 json={"prefix": "suspended-"},
             )
         return [
-            Typed(expected[item["key"]], json.loads(item["value"]))
-            for item in answer.json()
-            if item["key"] in expected
+            Typed(expected[item["key"]], json.loads(item["value"])) for item in answer.json() if item["key"] in expected
         ]
 
     def forget(self, case_id: str, pause_key: str) -> None:
@@ -180,13 +176,15 @@ class PrefectEngine:
         if shown is not None and percent < 100 and time.monotonic() - shown[1] < PROGRESS_SECONDS:
             return
         try:
-            artifact = shown[0] if shown else create_progress_artifact(percent, description=what)
-            if shown:
+            if shown is None:
+                artifact = cast(UUID, create_progress_artifact(percent, description=what))
+            else:
+                artifact = shown[0]
                 update_progress_artifact(artifact, percent)
         except (httpx.TransportError, httpx.HTTPStatusError) as error:
             logger.warning("Case %s: progress could not be shown (%s).", case_id, type(error).__name__)
             return
-        self._progress[key] = (cast(UUID, artifact), time.monotonic())
+        self._progress[key] = (artifact, time.monotonic())
 
     def start(self, occurrence: Occurrence) -> str:
         with self._client() as client:
@@ -210,9 +208,7 @@ class PrefectEngine:
             try:
                 state = client.read_flow_run(UUID(case_id)).state
             except ObjectNotFound as error:
-                raise EngineAway(
-                    f"The Prefect server has no run {case_id}: it is another server's."
-                ) from error
+                raise EngineAway(f"The Prefect server has no run {case_id}: it is another server's.") from error
             if state is not None:
                 if state.type is StateType.SCHEDULED:
                     return

@@ -58,8 +58,7 @@ def register(deployments: Iterable[Deployable], *, name: str, work_pool: str, ve
                 registered.append(f"{flow.name}/{name}")
     except (httpx.TransportError, httpx.HTTPStatusError) as error:
         raise EngineAway(
-            f"The Prefect server does not answer ({type(error).__name__}). Is it running? "
-            "`casework up` starts it."
+            f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
         ) from error
     return registered
 

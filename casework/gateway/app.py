@@ -88,8 +88,7 @@ def expire_links(gateway: Gateway, inbox: Inbox) -> int:
     """End the links whose time is over, and leave word of each in the inbox; how many links."""
     moved = gateway.delivery.links.expire_due(gateway.runtime.files.now())
     word = [
-        Hook("casework", f"{link.link_id}:{link.state}", f"link.{link.state}", f"link:{link.link_id}")
-        for link in moved
+        Hook("casework", f"{link.link_id}:{link.state}", f"link.{link.state}", f"link:{link.link_id}") for link in moved
     ]
     return len(inbox.store(word)) if word else 0
 
@@ -116,9 +115,7 @@ async def _http_fault(request: Request, error: Exception) -> Response:
         405: "This address is not used in this way. Open the page and use what it shows.",
     }
     default = error.detail in ("Not Found", "Method Not Allowed")
-    response = fault(
-        request.url.path, error.status_code, sentences[error.status_code] if default else error.detail
-    )
+    response = fault(request.url.path, error.status_code, sentences[error.status_code] if default else error.detail)
     response.headers.update(error.headers or {})
     return response
 

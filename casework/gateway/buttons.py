@@ -71,9 +71,7 @@ def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
     def slack(request: Request, body: Annotated[bytes, Depends(raw_body)]) -> Response:
         secret = gateway.slack_secret
         if secret is None:
-            raise HTTPException(
-                404, "Hooks of Slack are not set up here: configure the app's signing secret."
-            )
+            raise HTTPException(404, "Hooks of Slack are not set up here: configure the app's signing secret.")
         now = gateway.runtime.files.now()
         demand_signature("Slack", lambda: verify_slack(secret, body, request.headers, now))
         if request.headers.get("content-type", "").startswith("application/json"):

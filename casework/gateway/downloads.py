@@ -78,9 +78,7 @@ class Downloads:
         ours = self._authorised(link, request)
         return self._elsewhere(token, link) if ours is None else self._download(token, ours)
 
-    def _ready(
-        self, token: str, link: Link, status: int = 200, *, problem: str = "", sent: bool = False
-    ) -> Response:
+    def _ready(self, token: str, link: Link, status: int = 200, *, problem: str = "", sent: bool = False) -> Response:
         return page("ready.html", status, problem=problem, sent=sent, **self._file(token, link))
 
     def _download(self, token: str, link: Link) -> Response:
@@ -228,9 +226,7 @@ class Downloads:
         link = self._links.find(token)
         claim = "" if link is None else request.cookies.get(self._cookie(link), "")
         if link is None or not claim:
-            raise HTTPException(
-                404, "There is no download here. Open the address from our message once more."
-            )
+            raise HTTPException(404, "There is no download here. Open the address from our message once more.")
         outcome: Link | Refusal
         if said.sha256 is not None:
             outcome = self._links.receive(link.link_id, claim, said.sha256)
@@ -241,13 +237,9 @@ class Downloads:
                 raise HTTPException(400, "These bytes are not a range of the file.") from error
         if outcome is Refusal.INCOMPLETE or outcome is Refusal.WRONG_DIGEST:
             logger.warning("Link %s: what arrived is not the file: %s", link.link_id, outcome)
-            raise HTTPException(
-                409, "What arrived is not the whole file as it was sent. Please download it again."
-            )
+            raise HTTPException(409, "What arrived is not the whole file as it was sent. Please download it again.")
         if isinstance(outcome, Refusal):
-            raise HTTPException(
-                404, "There is no download here. Open the address from our message once more."
-            )
+            raise HTTPException(404, "There is no download here. Open the address from our message once more.")
         if outcome.state is LinkState.RECEIVED:
             self._wake(outcome)
         arrived = sum(end - start for start, end in outcome.acknowledged)
@@ -299,9 +291,7 @@ def gone() -> Response:
 
 
 def _attachment(name: str) -> str:
-    plain = "".join(
-        letter if letter.isascii() and (letter.isalnum() or letter in "-_. ") else "_" for letter in name
-    )
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_. ") else "_" for letter in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 

@@ -73,9 +73,7 @@ class AsanaEvent(BaseModel):
             about = self.parent
         told = [self.resource.resource_type, self.resource.gid, self.action, self.created_at, self.change]
         event = f"{self.resource.resource_type}.{self.action}"
-        return Hook(
-            "asana", f"{name[:100]}:{digest(told)}", event, f"asana:{about.resource_type}:{about.gid}"
-        )
+        return Hook("asana", f"{name[:100]}:{digest(told)}", event, f"asana:{about.resource_type}:{about.gid}")
 
 
 class AsanaDelivery(BaseModel):
@@ -115,9 +113,7 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
         secret = gateway.zendesk_secret
         if secret is None:
             raise HTTPException(404, "Hooks of Zendesk are not set up here: configure their signing secret.")
-        demand_signature(
-            "Zendesk", lambda: verify_zendesk(secret, body, request.headers, now=runtime.files.now())
-        )
+        demand_signature("Zendesk", lambda: verify_zendesk(secret, body, request.headers, now=runtime.files.now()))
         return taken([_parsed(ZendeskEvent, body, "Zendesk").hook()])
 
     @routes.post("/hooks/asana/{name}")
@@ -141,9 +137,7 @@ def _parsed(shape: type[T], body: bytes, vendor: str) -> T:
     except ValidationError as error:
         # Where and what kind only: pydantic's own text quotes the values.
         problems = [f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['type']}" for p in error.errors()[:5]]
-        logger.warning(
-            "A signed hook of %s has another shape than documented: %s", vendor, "; ".join(problems)
-        )
+        logger.warning("A signed hook of %s has another shape than documented: %s", vendor, "; ".join(problems))
         raise HTTPException(
             400, f"This is not an event as {vendor} documents it ({'; '.join(problems)}). Nothing was stored."
         ) from None
@@ -161,9 +155,7 @@ def _handshake(runtime: Runtime, name: str, offered: str) -> Response:
         except IntegrityError:
             logger.info("Asana webhook %s shook hands twice at once; the first secret stays.", name)
     if not hmac.compare_digest((_kept(runtime, name) or "").encode(), offered.encode()):
-        raise HTTPException(
-            409, "Another Asana webhook has this name already. Register the webhook under a new name."
-        )
+        raise HTTPException(409, "Another Asana webhook has this name already. Register the webhook under a new name.")
     return Response(status_code=200, headers={"X-Hook-Secret": offered})
 
 

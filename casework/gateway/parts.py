@@ -19,7 +19,8 @@ class Gateway:
     Args:
         runtime: the cases, their engine, the deployment's secret and zone.
         delivery: links, keys and vaults of what customers download.
-        on_hint: told (event, subject) of every hook, such as ("ticket.tags_changed", "zendesk:ticket:4711").
+        on_hint: told (event, subject) of every hook, such as ("ticket.tags_changed", "zendesk:ticket:4711"),
+            of comments on "asana:task:12", and of the end of "link:…"; it passes over what it does not know.
             It reads the truth from the system and starts processes; a hook is tried again when it raises.
         code_sender: sends a link's code to the requester's address, which it looks up itself; may raise
             `SystemFault`.

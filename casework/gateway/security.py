@@ -107,9 +107,7 @@ def typed_form(request: Request, body: bytes) -> dict[str, str]:
     try:
         found = parse_qs(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=100)
     except ValueError as error:
-        raise HTTPException(
-            400, "The form could not be read. Open the page again and send it again."
-        ) from error
+        raise HTTPException(400, "The form could not be read. Open the page again and send it again.") from error
     return {name: values[0] for name, values in found.items()}
 
 

@@ -20,9 +20,7 @@ if certificates.certificates.metadata is not link.metadata:
 
 connection = context.config.attributes.get("connection")
 if connection is None:
-    raise RuntimeError(
-        "Migrate through casework.database.migrate: it opens the transaction and takes the lock."
-    )
+    raise RuntimeError("Migrate through casework.database.migrate: it opens the transaction and takes the lock.")
 
 context.configure(connection=connection, target_metadata=TABLES, render_as_batch=True)
 context.run_migrations()

@@ -119,9 +119,7 @@ def _listing(request: Request, records: list[Json], default: tuple[str, ...] | N
     following = None
     if end < len(records):
         others = "&".join(f"{key}={value}" for key, value in request.query if key not in ("offset", "limit"))
-        path = f"{request.path.removeprefix(_ROOT)}?limit={limit}&offset=o{end}" + (
-            f"&{others}" if others else ""
-        )
+        path = f"{request.path.removeprefix(_ROOT)}?limit={limit}&offset=o{end}" + (f"&{others}" if others else "")
         following = {"offset": f"o{end}", "path": path, "uri": f"{request.base}{_ROOT}{path}"}
     data = [_selected(request, record, default) for record in records[start:end]]
     return json_response(200, {"data": data, "next_page": following})
@@ -222,9 +220,7 @@ def _tasks(world: World, request: Request) -> Response:
     _query(request, "project", "completed_since", "limit", "offset")
     project = request.parameter("project")
     if project is None:
-        raise refuse(
-            400, "You should specify one of the following: project, tag, section, user task list, assignee"
-        )
+        raise refuse(400, "You should specify one of the following: project, tag, section, user task list, assignee")
     return _of_project(world, request, project)
 
 
@@ -265,9 +261,7 @@ def _webhooks(world: World, request: Request) -> Response:
 @routes.on("GET", "/api/1.0/webhooks/{webhook_gid}")
 def _webhook(world: World, request: Request, webhook_gid: str) -> Response:
     _query(request)
-    return json_response(
-        200, {"data": _selected(request, _shown_hook(named(world, "webhooks", webhook_gid)))}
-    )
+    return json_response(200, {"data": _selected(request, _shown_hook(named(world, "webhooks", webhook_gid)))})
 
 
 @routes.on("DELETE", "/api/1.0/webhooks/{webhook_gid}")
@@ -293,9 +287,7 @@ _FILTER: dict[str, fields.Check] = {
 def _create_webhook(world: World, request: Request) -> Response:
     _query(request)
     filters: fields.Check = fields.list_of(
-        lambda one: (
-            fields.mapping(one) and not fields.unknown(one, _FILTER) and not fields.ill_typed(one, _FILTER)
-        )
+        lambda one: fields.mapping(one) and not fields.unknown(one, _FILTER) and not fields.ill_typed(one, _FILTER)
     )
     given = _data(request, {"resource": fields.text, "target": fields.text, "filters": filters})
     if missing := [name for name in ("resource", "target") if name not in given]:
@@ -311,9 +303,7 @@ def _create_webhook(world: World, request: Request) -> Response:
         try:
             status, headers = world.handshake(given["target"], {"X-Hook-Secret": secret})
         except httpx.HTTPError as error:
-            raise refuse(
-                400, f"The remote server did not respond to the handshake ({type(error).__name__})"
-            ) from None
+            raise refuse(400, f"The remote server did not respond to the handshake ({type(error).__name__})") from None
     echoed = {name.lower(): value for name, value in headers.items()}.get("x-hook-secret")
     if status not in (200, 204) or echoed != secret:
         raise refuse(400, "The remote server did not respond with the handshake secret.")

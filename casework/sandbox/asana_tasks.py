@@ -169,8 +169,7 @@ def _wanted(filters: list[Json], event: Json) -> bool:
         resource = event["resource"]
         return (
             one.get("resource_type", resource["resource_type"]) == resource["resource_type"]
-            and one.get("resource_subtype", resource.get("resource_subtype"))
-            == resource.get("resource_subtype")
+            and one.get("resource_subtype", resource.get("resource_subtype")) == resource.get("resource_subtype")
             and one.get("action", event["action"]) == event["action"]
             and ("fields" not in one or event.get("change", {}).get("field") in one["fields"])
         )

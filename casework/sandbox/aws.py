@@ -69,8 +69,7 @@ class Aws:
         return [
             Mail(sent.id, sent.source, sent.subject, sent.body)
             for sent in ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages
-            if isinstance(sent.destinations, dict)
-            and any(address in people for people in sent.destinations.values())
+            if isinstance(sent.destinations, dict) and any(address in people for people in sent.destinations.values())
         ]
 
 

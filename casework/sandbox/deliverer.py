@@ -71,9 +71,7 @@ class Deliverer:
             raise LookupError(f"no address for {delivery.vendor}.{delivery.kind}")
         for attempt in range(1, self._attempts + 1):
             try:
-                status = self._client.post(
-                    target, headers=delivery.headers, content=delivery.body
-                ).status_code
+                status = self._client.post(target, headers=delivery.headers, content=delivery.body).status_code
             except httpx.HTTPError as error:
                 _log.info("delivery %s attempt %d: %s", delivery.id, attempt, type(error).__name__)
             else:

@@ -71,9 +71,7 @@ def _answer(world: World, request: Request) -> Response:
     if request.path == route or route not in _RPC | _CONTENT:
         raise Refusal(text_response(400, f'Unknown API function: "{route.lstrip("/")}"'))
     if request.method != "POST":
-        raise bad(
-            route, f"Your request's HTTP method is {request.method!r}. This function only supports POST."
-        )
+        raise bad(route, f"Your request's HTTP method is {request.method!r}. This function only supports POST.")
     host = request.base.rsplit("/", 1)[-1]
     if host and host.startswith("content") != (route in _CONTENT):
         raise Refusal(text_response(404, f"{route}: this function is on the other Dropbox host"))
@@ -107,9 +105,7 @@ def _body_argument(request: Request, route: str) -> Json:
     if _RPC[route][1] == {} and request.body in (b"", b"null"):
         return {}
     if request.media_type != "application/json":
-        raise bad(
-            route, f'Bad HTTP "Content-Type" header: "{request.media_type}". Expecting "application/json".'
-        )
+        raise bad(route, f'Bad HTTP "Content-Type" header: "{request.media_type}". Expecting "application/json".')
     return _object(request.body.decode("utf-8", "replace"), route, "request body")
 
 
@@ -205,9 +201,7 @@ def _finish(world: World, request: Request, argument: Json) -> Response:
     commit = argument["commit"]
     wrong = fields.unknown(commit, _COMMIT) + fields.ill_typed(commit, _COMMIT)
     if wrong or "path" not in commit:
-        raise bad(
-            "files/upload_session/finish", f"commit: {(wrong or ['path'])[0]}: missing, unknown or ill-typed"
-        )
+        raise bad("files/upload_session/finish", f"commit: {(wrong or ['path'])[0]}: missing, unknown or ill-typed")
     if session["closed"] and request.body:
         raise failure({".tag": "lookup_failed", "lookup_failed": {".tag": "closed"}})
     _check_payload(request, argument)

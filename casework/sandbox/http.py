@@ -87,9 +87,7 @@ class Refusal(Exception):
 
 def json_response(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer. The content type has no charset: the Dropbox SDK demands exactly `application/json`."""
-    return Response(
-        status, {"content-type": "application/json", **(headers or {})}, json.dumps(value).encode()
-    )
+    return Response(status, {"content-type": "application/json", **(headers or {})}, json.dumps(value).encode())
 
 
 def text_response(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -51,10 +51,7 @@ class _RequestsAdapter(BaseAdapter):
         self._builder = HTTPAdapter()
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
-        headers = {
-            name: value if isinstance(value, str) else value.decode()
-            for name, value in request.headers.items()
-        }
+        headers = {name: value if isinstance(value, str) else value.decode() for name, value in request.headers.items()}
         try:
             response = _ask(
                 self._world,
@@ -117,9 +114,7 @@ def _with_length(response: Response) -> Mapping[str, str]:
     return response.headers
 
 
-def _ask(
-    world: World, vendor: str, method: str, url: str, headers: Mapping[str, str], body: bytes
-) -> Response:
+def _ask(world: World, vendor: str, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
     parts = urlsplit(url)
     request = Request.build(
         method,

@@ -93,9 +93,7 @@ def take(plans: list[dict[str, Any]], request: Request) -> Fault | None:
     return None
 
 
-_BLOCK_PAGE = (
-    b"<!doctype html><html><head><title>Blocked</title></head><body>Blocked by policy.</body></html>"
-)
+_BLOCK_PAGE = b"<!doctype html><html><head><title>Blocked</title></head><body>Blocked by policy.</body></html>"
 
 
 def answer_instead(vendor: str, fault: Fault) -> Response:

@@ -76,9 +76,7 @@ REASONS = (
 def plant(world: World) -> None:
     """Writes the roster and makes the same people in Zendesk, Slack and Asana."""
     roster, planted = world.state["roster"], set(REASONS)
-    zendesk_tickets.add_user(
-        world, world.state["credentials"]["zendesk_email"], "Casework Robot", "admin", number=7000
-    )
+    zendesk_tickets.add_user(world, world.state["credentials"]["zendesk_email"], "Casework Robot", "admin", number=7000)
     for index, (staff_id, name, role, manager) in enumerate(_STAFF):
         email = f"{_mailbox(name)}@{HOUSE}"
         member: Json = {

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from dataclasses import asdict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -35,7 +35,6 @@ from casework.sandbox.people import People
 
 if TYPE_CHECKING:
     from casework.sandbox.aws import Aws
-
     from casework.sandbox.world import World
 
 PREFIXES: Mapping[str, str] = {

@@ -114,9 +114,7 @@ def _from_form(key: str, value: Any) -> Any:
         try:
             return json.loads(value)
         except ValueError:
-            raise fail(
-                "invalid_blocks" if key == "blocks" else "invalid_arguments", f"{key} is not JSON"
-            ) from None
+            raise fail("invalid_blocks" if key == "blocks" else "invalid_arguments", f"{key} is not JSON") from None
     if key == "limit" and isinstance(value, str) and value.isdigit():
         return int(value)
     booleans = ("inclusive", "unfurl_links", "unfurl_media", "mrkdwn", "link_names", "return_im", "as_user",
@@ -224,9 +222,7 @@ def _blocks(world: World, blocks: list[Json]) -> list[Json]:
 
 
 def _with_id(world: World, block: Json) -> Json:
-    return (
-        block if block.get("block_id") else {**block, "block_id": f"b{world.next_number('slack.block'):04d}"}
-    )
+    return block if block.get("block_id") else {**block, "block_id": f"b{world.next_number('slack.block'):04d}"}
 
 
 _CONTENT: dict[str, fields.Check] = {
@@ -352,9 +348,7 @@ def _replies(world: World, given: Json) -> Json:
         raise fail("thread_not_found")
     replies = [m for m in world.state["slack"]["messages"][channel] if m.get("thread_ts") == parent["ts"]]
     head = {**parent, "thread_ts": parent["ts"], "reply_count": len(replies), "subscribed": False}
-    messages, paging = _cut(
-        given, [head, *({**reply, "parent_user_id": parent["user"]} for reply in replies)]
-    )
+    messages, paging = _cut(given, [head, *({**reply, "parent_user_id": parent["user"]} for reply in replies)])
     return {"messages": messages, **paging}
 
 

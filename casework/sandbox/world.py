@@ -116,9 +116,7 @@ class World:
                 raise TimedOut(f"{vendor} did not answer {request.method} {request.path} (planned)")
             if fault.kind == "answer_lost":
                 _ANSWER[vendor](self, request)
-                raise AnswerLost(
-                    f"{vendor} answered {request.method} {request.path}, but it was lost (planned)"
-                )
+                raise AnswerLost(f"{vendor} answered {request.method} {request.path}, but it was lost (planned)")
             return answer_instead(vendor, fault)
 
     def misbehave(self, vendor: str, fault: Fault, *, times: int = 1, match: str = "") -> None:
@@ -184,9 +182,7 @@ class World:
                 tags = ",".join(ticket["tags"])
                 lines.append(f"zendesk ticket {ticket['id']} {ticket['status']} [{tags}] comments={comments}")
             messages = self.state["slack"]["messages"]
-            lines.extend(
-                f"slack channel {channel} messages={len(sent)}" for channel, sent in messages.items()
-            )
+            lines.extend(f"slack channel {channel} messages={len(sent)}" for channel, sent in messages.items())
             tasks = self.state["asana"]["tasks"].values()
             lines.extend(f"asana task {t['gid']} {'completed' if t['completed'] else 'open'}" for t in tasks)
             for file in self.state["dropbox"]["files"].values():

@@ -65,9 +65,7 @@ def _body(request: Request, root: str | None = None) -> Json:
     if root is None and isinstance(body, dict):
         return body
     if not isinstance(body, dict) or set(body) != {root} or not isinstance(body[root], dict):
-        raise refuse(
-            400, {"title": "Invalid attribute", "message": f"The body must be an object with {root!r} alone"}
-        )
+        raise refuse(400, {"title": "Invalid attribute", "message": f"The body must be an object with {root!r} alone"})
     inner: Json = body[root]
     return inner
 
@@ -85,9 +83,7 @@ def _show_many(world: World, request: Request) -> Response:
     wanted = (request.parameter("ids") or "").split(",")
     known = world.state["zendesk"]["tickets"]
     found = [tickets.shown(known[number]) for number in wanted if number in known]
-    return json_response(
-        200, {"tickets": found, "count": len(found), "next_page": None, "previous_page": None}
-    )
+    return json_response(200, {"tickets": found, "count": len(found), "next_page": None, "previous_page": None})
 
 
 @routes.on("GET", "/api/v2/tickets/{ticket_id}")
@@ -200,9 +196,7 @@ def _search_users(world: World, request: Request) -> Response:
         found = [user for user in users if user["external_id"] == external_id]
     else:
         words = (query or "").removeprefix("email:").strip('"').lower()
-        found = [
-            u for u in users if words and (words in (u["email"] or "").lower() or words in u["name"].lower())
-        ]
+        found = [u for u in users if words and (words in (u["email"] or "").lower() or words in u["name"].lower())]
     return json_response(200, page(request, "users", found))
 
 
@@ -221,9 +215,7 @@ def page(request: Request, name: str, items: list[Json]) -> dict[str, Any]:
 
     Links keep the request's other parameters and start with the address it came to.
     """
-    others = [
-        (key, value) for key, value in request.query if not key.startswith("page") and key != "per_page"
-    ]
+    others = [(key, value) for key, value in request.query if not key.startswith("page") and key != "per_page"]
 
     def link(**paging: str) -> str:
         query = "&".join(f"{key}={value}" for key, value in [*others, *paging.items()])
@@ -253,9 +245,7 @@ def page(request: Request, name: str, items: list[Json]) -> dict[str, Any]:
 
 def _number(given: str, most: int | None) -> int:
     if not given.isdigit() or (most is not None and int(given) < 1):
-        raise refuse(
-            400, {"title": "Invalid attribute", "message": "Paging parameters must be positive integers"}
-        )
+        raise refuse(400, {"title": "Invalid attribute", "message": "Paging parameters must be positive integers"})
     return int(given) if most is None else min(int(given), most)
 
 

@@ -193,9 +193,7 @@ def update(world: World, stored: Json, given: Json, *, author_id: int, tag_route
     return _audit(world, stored, audit_id, _tell_changes(world, before, stored, comment, author_id))
 
 
-def _tell_changes(
-    world: World, before: Json, after: Json, comment: Json | None, author_id: int
-) -> list[Json]:
+def _tell_changes(world: World, before: Json, after: Json, comment: Json | None, author_id: int) -> list[Json]:
     events: list[Json] = []
     if comment is not None:
         author = world.state["zendesk"]["users"][str(comment["author_id"])]

@@ -60,7 +60,6 @@ def current() -> Systems:
     """The connected systems. Raises RuntimeError when nothing was connected."""
     if _connected is None:
         raise RuntimeError(
-            "No outside systems are connected in this process: "
-            "call casework.systems.use(Systems(...)) at its start"
+            "No outside systems are connected in this process: call casework.systems.use(Systems(...)) at its start"
         )
     return _connected

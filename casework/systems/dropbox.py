@@ -232,8 +232,7 @@ class Dropbox:
             except ApiError as error:
                 reason = error.error
                 arrived = reason.is_closed() or (
-                    reason.is_incorrect_offset()
-                    and reason.get_incorrect_offset().correct_offset == offset + len(part)
+                    reason.is_incorrect_offset() and reason.get_incorrect_offset().correct_offset == offset + len(part)
                 )
                 if not arrived:
                     raise

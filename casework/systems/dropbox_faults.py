@@ -58,9 +58,7 @@ def fault_of(operation: str, error: Exception) -> SystemFault:
         case ApiError():
             return _endpoint_fault(operation, tags_of(error), tail)
         case RateLimitError():
-            return Temporary(
-                SYSTEM, operation, f"asks us to wait{tail}", status=429, retry_after=error.backoff
-            )
+            return Temporary(SYSTEM, operation, f"asks us to wait{tail}", status=429, retry_after=error.backoff)
         case InternalServerError():
             return Temporary(SYSTEM, operation, f"failed to answer{tail}", status=error.status_code)
         case AuthError():

@@ -44,9 +44,7 @@ class _WithoutQuery(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(
-                arg.copy_with(query=None) if isinstance(arg, httpx.URL) else arg for arg in record.args
-            )
+            record.args = tuple(arg.copy_with(query=None) if isinstance(arg, httpx.URL) else arg for arg in record.args)
         return True
 
 
@@ -112,9 +110,7 @@ class Http:
         Raises `Temporary`, `Refused`, `Misconfigured` or `NotFound`.
         """
         method = method.upper()
-        may_repeat = (
-            (method in _IDEMPOTENT or idempotency_key is not None) if repeatable is None else repeatable
-        )
+        may_repeat = (method in _IDEMPOTENT or idempotency_key is not None) if repeatable is None else repeatable
         sent_headers = dict(headers or {})
         if idempotency_key is not None:
             sent_headers["Idempotency-Key"] = idempotency_key
@@ -130,9 +126,7 @@ class Http:
             except httpx.RequestError as error:
                 self._note(operation, method, type(error).__name__, started)
                 in_doubt = not may_repeat and not isinstance(error, _NOT_SENT)
-                fault = Temporary(
-                    self.system, operation, f"no answer ({type(error).__name__})", maybe_done=in_doubt
-                )
+                fault = Temporary(self.system, operation, f"no answer ({type(error).__name__})", maybe_done=in_doubt)
             else:
                 self._note(operation, method, answer.status_code, started)
                 if answer.status_code < 500 and answer.status_code not in _TURNED_AWAY:

@@ -46,9 +46,7 @@ class Mail:
         return answer["MessageId"]
 
 
-def connect(
-    endpoint_url: str | None, region: str, access_key: str | None, secret_key: str | None, sender: str
-) -> Mail:
+def connect(endpoint_url: str | None, region: str, access_key: str | None, secret_key: str | None, sender: str) -> Mail:
     """A client for `endpoint_url`, or AWS when None. Without keys boto3's own chain is used.
 
     botocore may not retry by itself: a retry after a lost answer would send a second mail.

@@ -130,9 +130,7 @@ class ProductDatabase:
         """The ids of the teams that have exactly this e-mail domain (as `address_domain` gives it)."""
         operation = "find teams by domain"
         rows = self._rows(operation, self._queries.teams_with_domain, domain=_plain(domain))
-        return tuple(
-            sorted(str(row["team_id"]) for row in rows if _plain(str(row["domain"])) == _plain(domain))
-        )
+        return tuple(sorted(str(row["team_id"]) for row in rows if _plain(str(row["domain"])) == _plain(domain)))
 
     def staff(self, staff_id: str) -> Staff:
         """Raises `NotFound` when nobody has this id."""

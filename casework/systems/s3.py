@@ -65,9 +65,7 @@ class S3:
     def __init__(self, client: S3Client) -> None:
         self._client = client
 
-    def read(
-        self, bucket: str, key: str, start: int | None = None, end: int | None = None
-    ) -> Iterator[bytes]:
+    def read(self, bucket: str, key: str, start: int | None = None, end: int | None = None) -> Iterator[bytes]:
         """The object's bytes in `[start, end)`, in chunks of at most 1 MiB. Raises `NotFound`.
 
         The end of the iteration means that all of them came; a broken stream raises `Temporary`.
@@ -116,9 +114,7 @@ class S3:
         with self._faults(f"store an object in {bucket}"):
             self._client.put_object(Bucket=bucket, Key=key, Body=body)
 
-    def upload(
-        self, bucket: str, key: str, chunks: Iterable[bytes], progress: Progress | None = None
-    ) -> Object:
+    def upload(self, bucket: str, key: str, chunks: Iterable[bytes], progress: Progress | None = None) -> Object:
         """Store a stream of unknown length in one pass and constant memory (at most one part, 8 to 80 MiB).
 
         On any failure the parts already sent are removed; when that fails too, the error's notes say so and

@@ -102,9 +102,7 @@ class Zendesk:
         operation = f"list the comments of ticket {ticket_id}"
         params: dict[str, str | int | bool] = {"page[size]": 100}
         while True:
-            answer = self._http.request(
-                operation, "GET", f"api/v2/tickets/{ticket_id}/comments", params=params
-            )
+            answer = self._http.request(operation, "GET", f"api/v2/tickets/{ticket_id}/comments", params=params)
             for comment in self._http.typed(operation, _COMMENTS, answer, "comments"):
                 if since is None or comment.created_at >= since:
                     yield comment
@@ -231,9 +229,7 @@ class Zendesk:
         raise Temporary("Zendesk", operation, "someone else changed the ticket meanwhile", status=409)
 
 
-def _fields(
-    *, status: Status | None, followers: Sequence[Person], email_ccs: Sequence[Person]
-) -> dict[str, Any]:
+def _fields(*, status: Status | None, followers: Sequence[Person], email_ccs: Sequence[Person]) -> dict[str, Any]:
     change: dict[str, Any] = {}
     if status is not None:
         change["status"] = status

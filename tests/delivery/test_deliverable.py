@@ -189,9 +189,7 @@ def test_the_manifest_and_the_files_must_agree(drop: MemoryDrop, expected: set[P
     assert kinds(drop) == expected
 
 
-@pytest.mark.parametrize(
-    "name", ["../rows.csv", "/etc/rows.csv", "a\\b.csv", "a/b.csv", "..", ".x", "a\n.csv", ""]
-)
+@pytest.mark.parametrize("name", ["../rows.csv", "/etc/rows.csv", "a\\b.csv", "a/b.csv", "..", ".x", "a\n.csv", ""])
 def test_unsafe_names(name: str) -> None:
     """A name that could lead out of a folder is refused wherever it stands, and is not repeated."""
     found = problems(changed(name=name))
@@ -403,6 +401,4 @@ def test_the_file_with_the_wrong_row_is_named() -> None:
     files["f-3.csv"] = csv_of([TEAM, OTHER_TEAM])
     entries = [entry(name, data, data.count(b"\n") - 1) for name, data in files.items()]
     found = problems(drop_of(files, entries))
-    assert [(problem.kind, problem.file, problem.row) for problem in found] == [
-        (ProblemKind.WRONG_TEAM, "f-3.csv", 2)
-    ]
+    assert [(problem.kind, problem.file, problem.row) for problem in found] == [(ProblemKind.WRONG_TEAM, "f-3.csv", 2)]

@@ -79,9 +79,7 @@ def into(vault: Vault, drop: S3Drop, keys: FileKeyStore) -> SealedFile:
     )
 
 
-def delivered(
-    vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock
-) -> tuple[SealedFile, str]:
+def delivered(vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock) -> tuple[SealedFile, str]:
     file = into(vault, drop, keys)
     link = links.create(file, clock() + timedelta(days=7))
     return file, links.make_ready(link.link_id).link_id
@@ -168,9 +166,7 @@ def test_the_whole_journey(
     ]
 
 
-def test_sealing_again_replaces(
-    vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock
-) -> None:
+def test_sealing_again_replaces(vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock) -> None:
     """A step that was killed after its upload may run again: same key, same plaintext, still opens."""
     first, second = into(vault, drop, keys), into(vault, drop, keys)
     assert first.plain_sha256 == second.plain_sha256
@@ -241,9 +237,7 @@ def test_killed_after_every_stage(
         dying_copies = [DyingCopy(copy, dying) for copy in copies]
         if stage <= 7:
             with pytest.raises(Killed):
-                destroy(
-                    "d-1", file.key_id, dying_copies, links=links, keys=keys, now=clock, ended_as="cancelled"
-                )
+                destroy("d-1", file.key_id, dying_copies, links=links, keys=keys, now=clock, ended_as="cancelled")
         else:
             destroy("d-1", file.key_id, dying_copies, links=links, keys=keys, now=clock, ended_as="cancelled")
     killed_at = clock()
@@ -255,9 +249,7 @@ def test_killed_after_every_stage(
     assert (link.state, link.ended_as) == (LinkState.DESTROYED, "cancelled")
 
 
-def test_an_order_that_cannot_leak(
-    vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock
-) -> None:
+def test_an_order_that_cannot_leak(vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock) -> None:
     """When the vault cannot be reached the link has ended and the key is gone already."""
     file, link_id = delivered(vault, drop, keys, links, clock)
 

@@ -118,8 +118,7 @@ def test_unknown_and_swapped_keys_are_told_apart(folder: Path) -> None:
     ours.create("d-2")
     with ours._connect() as db:
         db.execute(
-            "UPDATE data_keys SET wrapped ="
-            " (SELECT wrapped FROM data_keys WHERE key_id = 'd-2') WHERE key_id = 'd-1'"
+            "UPDATE data_keys SET wrapped = (SELECT wrapped FROM data_keys WHERE key_id = 'd-2') WHERE key_id = 'd-1'"
         )
     with pytest.raises(KeyStoreBroken):
         ours.open("d-1")

@@ -71,9 +71,7 @@ def test_a_link_keeps_its_file(links: Links, clock: Clock) -> None:
         links.create(sealed_file(), clock() + timedelta(days=7))
 
 
-def test_nothing_that_opens_a_link_is_stored(
-    links: Links, clock: Clock, engine: Engine, tmp_path: Path
-) -> None:
+def test_nothing_that_opens_a_link_is_stored(links: Links, clock: Clock, engine: Engine, tmp_path: Path) -> None:
     """Token, code and claim are in no byte of the database, nor in what a claim prints."""
     link_id = ready(links, clock)
     code = code_of(links, link_id)
@@ -327,8 +325,7 @@ def test_one_live_link_per_deliverable(links: Links, clock: Clock, engine: Engin
     """The database itself refuses a second live link of a deliverable."""
     links.create(sealed_file(), clock() + timedelta(days=7))
     copy = "INSERT INTO links SELECT 'other', " + ", ".join(
-        "'t'" if column.name == "token_hash" else column.name
-        for column in metadata.tables["links"].columns[1:]
+        "'t'" if column.name == "token_hash" else column.name for column in metadata.tables["links"].columns[1:]
     )
     with pytest.raises(IntegrityError), engine.begin() as db:
         db.execute(text(f"{copy} FROM links"))

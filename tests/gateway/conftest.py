@@ -19,7 +19,7 @@ import pytest
 from pydantic import Field, model_validator
 from starlette.testclient import TestClient
 
-from casework.clock import Minutes
+from casework.clock import Minutes, present
 from casework.confidential import ConfidentialText
 from casework.delivery import Delivery
 from casework.delivery.certificate import Signer
@@ -84,32 +84,35 @@ def gate_toy(ticket: int, listens: str = "") -> str:
     return verdict.verdict.value if verdict else "expired"
 
 
-class MemoryVault:
-    """A vault that keeps its objects in a dictionary, and can be away."""
+class FolderVault:
+    """A vault that keeps its objects in a folder, and can be away."""
 
-    name = "memory"
+    name = "folder"
 
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.away = False
+        folder.mkdir(exist_ok=True)
 
-    def store(
-        self, object_name: str, chunks: Iterable[bytes], sealed_size: int, progress: object = None
-    ) -> Stored:
-        self.objects[object_name] = b"".join(chunks)
+    def store(self, object_name: str, chunks: Iterable[bytes], sealed_size: int, progress: object = None) -> Stored:
+        (self.folder / object_name).write_bytes(b"".join(chunks))
         return Stored(self.name, object_name, sealed_size, "none", "")
 
     def read(self, object_name: str, start: int, end: int) -> Iterator[bytes]:
         if self.away:
-            raise Temporary("memory", "read", "is away")
-        yield self.objects[object_name][start:end]
+            raise Temporary("folder", "read", "is away")
+        with (self.folder / object_name).open("rb") as file:
+            file.seek(start)
+            yield file.read(end - start)
 
     def delete(self, object_name: str) -> tuple[str, ...]:
-        self.objects.pop(object_name, None)
+        (self.folder / object_name).unlink(missing_ok=True)
         return ()
 
     def look(self, object_name: str) -> Evidence:
-        raise NotImplementedError(CopyState.ABSENT)
+        there = (self.folder / object_name).exists()
+        state = CopyState.BLOCKED if there else CopyState.ABSENT
+        return Evidence(object_name, True, state, "the folder was listed", present())
 
 
 @dataclass
@@ -119,7 +122,7 @@ class Place:
     desk: Desk
     gateway: Gateway
     client: TestClient
-    vault: MemoryVault
+    vault: FolderVault
     hints: list[tuple[str, str]] = field(default_factory=list)
     codes: list[tuple[str, str]] = field(default_factory=list)
     said: list[tuple[str, str]] = field(default_factory=list)
@@ -177,9 +180,7 @@ class Place:
         browser.post(f"/d/{token}/code", data={"csrf": csrf}, headers=OURS)
         code = self.codes[-1][1]
         typed = {"csrf": csrf, "code": code}
-        won: httpx.Response = browser.post(
-            f"/d/{token}/claim", data=typed, headers=OURS, follow_redirects=False
-        )
+        won: httpx.Response = browser.post(f"/d/{token}/claim", data=typed, headers=OURS, follow_redirects=False)
         return won
 
     # Vendors
@@ -214,9 +215,7 @@ class Place:
 
     def slack(self, payload: dict[str, Any] | bytes, *, kind: str = "", age: float = 0) -> httpx.Response:
         form = "application/x-www-form-urlencoded"
-        body = (
-            payload if isinstance(payload, bytes) else f"payload={quote_plus(json.dumps(payload))}".encode()
-        )
+        body = payload if isinstance(payload, bytes) else f"payload={quote_plus(json.dumps(payload))}".encode()
         stamp = int(self.desk.engine.now().timestamp() - age)
         mac = hmac.new(SLACK_SECRET.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
         headers = {
@@ -247,12 +246,17 @@ class Place:
 @pytest.fixture
 def place(desk: Desk, tmp_path: Path) -> Place:
     """A gateway whose threads do not run: a test moves everything itself."""
+    return open_place(desk, tmp_path)
+
+
+def open_place(desk: Desk, tmp_path: Path) -> Place:
+    """A gateway over what this desk and this folder hold."""
     metadata.create_all(desk.database)
-    vault = MemoryVault()
+    vault = FolderVault(tmp_path / "vault")
     delivery = Delivery(
         links=Links(desk.database, SECRET, desk.engine.now),
         keys=FileKeyStore(tmp_path / "keys" / "keys.sqlite", tmp_path / "keys" / "kek"),
-        vaults={"memory": vault},
+        vaults={"folder": vault},
         signer=Signer(tmp_path / "signer"),
         certificates=Certificates(desk.database),
         drop_bucket="drop",

@@ -1,15 +1,19 @@
-"""A gateway behind a real socket."""
+"""A gateway behind a real socket: beside a test, or in a process of its own that a test can kill."""
 
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 from casework.gateway import server
-from tests.gateway.conftest import Place
+from tests.desk import Desk
+from tests.gateway.conftest import Place, open_place
 
 
 @contextmanager
@@ -28,3 +32,17 @@ def served(place: Place) -> Iterator[str]:
             running.should_exit = True
             thread.join(20)
             assert not thread.is_alive(), "the gateway does not stop"
+
+
+def main(database: str, folder: str, descriptor: str) -> None:
+    """Serve what the database and the folder hold on a socket that the parent has opened."""
+    listening = socket.socket(fileno=int(descriptor))
+    port = listening.getsockname()[1]
+    with Desk(database, datetime(2026, 3, 2, 9, tzinfo=UTC)) as desk:
+        place = open_place(desk, Path(folder))
+        delivery = replace(place.gateway.delivery, public_url=f"http://127.0.0.1:{port}")
+        server(replace(place.gateway, delivery=delivery), "127.0.0.1", port).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

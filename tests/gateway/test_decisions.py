@@ -111,9 +111,7 @@ def test_decided_while_the_form_was_open(place: Place) -> None:
             Identity(kind="slack", value="U00000007"),
         )
     )
-    late = place.client.post(
-        f"/decide/{token}", data={"csrf": csrf, "verdict": "deny", "reason": "x"}, headers=OURS
-    )
+    late = place.client.post(f"/decide/{token}", data={"csrf": csrf, "verdict": "deny", "reason": "x"}, headers=OURS)
     assert (late.status_code, "already decided by you" in late.text) == (410, True)
 
 
@@ -135,9 +133,7 @@ def test_expired(place: Place) -> None:
     pages = [place.client.get(f"/decide/{token}")]
     place.desk.settle()
     assert place.desk.ending(run) == "expired"
-    pages.append(
-        place.client.post(f"/decide/{token}", data={"csrf": csrf, "verdict": "approve"}, headers=OURS)
-    )
+    pages.append(place.client.post(f"/decide/{token}", data={"csrf": csrf, "verdict": "approve"}, headers=OURS))
     for page in pages:
         assert (page.status_code, "The time to answer passed on" in page.text) == (410, True)
 

@@ -27,9 +27,7 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 def events(place: Place) -> list[str]:
     with place.desk.files.reading() as connection:
-        return list(
-            connection.execute(select(link_events.c.event).order_by(link_events.c.event_id)).scalars()
-        )
+        return list(connection.execute(select(link_events.c.event).order_by(link_events.c.event_id)).scalars())
 
 
 def rows(place: Place) -> list[tuple[object, ...]]:
@@ -107,9 +105,7 @@ def test_a_broken_download_goes_on(place: Place) -> None:
     with place.client.stream("GET", f"/d/{token}/file", headers={"Range": "bytes=0-999999"}) as first:
         begun = first.read()
     assert place.links.get(link_id).grace_ends_at is None
-    rest = place.client.get(
-        f"/d/{token}/file", headers={"Range": "bytes=1000000-", "If-Range": first.headers["etag"]}
-    )
+    rest = place.client.get(f"/d/{token}/file", headers={"Range": "bytes=1000000-", "If-Range": first.headers["etag"]})
     assert (rest.status_code, begun + rest.content == CONTENT) == (206, True)
     assert place.links.get(link_id).grace_ends_at is not None
 
@@ -202,9 +198,7 @@ def test_codes_are_not_sent_without_end(place: Place) -> None:
     """Five codes an hour: whoever has the link cannot flood the requester's mailbox."""
     _, token = place.file(CONTENT)
     csrf = place.csrf(place.client.get(f"/d/{token}"))
-    answers = [
-        place.client.post(f"/d/{token}/code", data={"csrf": csrf}, headers=OURS).status_code for _ in range(7)
-    ]
+    answers = [place.client.post(f"/d/{token}/code", data={"csrf": csrf}, headers=OURS).status_code for _ in range(7)]
     assert answers == [200] * 5 + [429] * 2
     assert len(place.codes) == 5
     place.desk.engine.sleep(3601)
@@ -285,11 +279,7 @@ def test_links_that_lead_nowhere_look_alike(place: Place) -> None:
         if name == "revoked":
             place.links.revoke(link.link_id)
         if name in ("expired", "used"):
-            change = (
-                {"expires_at": place.desk.engine.now()}
-                if name == "expired"
-                else {"state": LinkState.RECEIVED}
-            )
+            change = {"expires_at": place.desk.engine.now()} if name == "expired" else {"state": LinkState.RECEIVED}
             with place.desk.files.writing() as connection:
                 where = link_table.c.link_id == link.link_id
                 connection.execute(update(link_table).where(where).values(change))
@@ -301,9 +291,7 @@ def test_links_that_lead_nowhere_look_alike(place: Place) -> None:
         code = place.client.post(f"/d/{token}/code", data={"csrf": csrf}, headers=OURS)
         claim = place.client.post(f"/d/{token}/claim", data={"csrf": csrf, "code": "123456"}, headers=OURS)
         assert landing.status_code == file.status_code == code.status_code == claim.status_code == 404
-        seen |= {
-            (answer.content, tuple(sorted(answer.headers.items()))) for answer in (landing, file, code, claim)
-        }
+        seen |= {(answer.content, tuple(sorted(answer.headers.items()))) for answer in (landing, file, code, claim)}
     assert len(seen) == 1
     assert place.codes == []
 
@@ -320,9 +308,7 @@ def test_forms_from_elsewhere_do_nothing(place: Place) -> None:
         for path in ("code", "claim"):
             sent = place.client.post(f"/d/{token}/{path}", data={"csrf": csrf, "code": "1"}, headers=headers)
             assert sent.status_code == 403
-        said = place.client.post(
-            f"/d/{token}/ack", json={"sha256": DIGEST}, headers=headers | {"X-CSRF": csrf}
-        )
+        said = place.client.post(f"/d/{token}/ack", json={"sha256": DIGEST}, headers=headers | {"X-CSRF": csrf})
         assert said.status_code == 403
     assert place.codes == []
     assert events(place) == ["created", "made ready"]

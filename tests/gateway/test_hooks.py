@@ -390,9 +390,7 @@ def test_ready_says_what_is_missing(place: Place) -> None:
     assert place.client.get("/health").status_code == 200
 
 
-def test_ready_notices_an_unmigrated_database(
-    place: Place, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ready_notices_an_unmigrated_database(place: Place, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database without this release's tables is not ready, and the answer names them."""
     monkeypatch.setattr(place.desk.files, "engine", create_engine(f"sqlite:///{tmp_path}/empty.db"))
     answer = place.client.get("/ready")

@@ -109,9 +109,7 @@ def test_asana_as_the_sandbox_sends_it(place: Place, world: World) -> None:
         headers={"Authorization": f"Bearer {known['asana_token']}"},
     )
     project = next(iter(world.state["asana"]["projects"]))
-    made = asana.post(
-        "/webhooks", json={"data": {"resource": project, "target": f"{URL}/hooks/asana/exports"}}
-    )
+    made = asana.post("/webhooks", json={"data": {"resource": project, "target": f"{URL}/hooks/asana/exports"}})
     assert made.status_code == 201, made.text
     assert deliver(place, world) == [200]
     with place.desk.files.reading() as connection:

@@ -273,9 +273,7 @@ def test_every_decision_speaks(it: Facts) -> None:
     """Each decision says why in a sentence and names only messages and questions that exist."""
     decision = decide(it, TODAY)
     assert decision.why.endswith(".")
-    named = [
-        getattr(decision, field.name) for field in fields(decision) if field.name in ("message", "question")
-    ]
+    named = [getattr(decision, field.name) for field in fields(decision) if field.name in ("message", "question")]
     if isinstance(decision, AskOperators):
         named.append(decision.default.message)
     assert set(named) <= set(DATA_EXPORT)
@@ -308,9 +306,7 @@ def test_the_numbers_decide() -> None:
 
 # --- who is told, who agrees ------------------------------------------------------------------------------
 
-APPROVAL_REQUIRED = NUMBERS.model_copy(
-    update={"scaled": NUMBERS.scaled.model_copy(update={"approval_required": True})}
-)
+APPROVAL_REQUIRED = NUMBERS.model_copy(update={"scaled": NUMBERS.scaled.model_copy(update={"approval_required": True})})
 
 
 @pytest.mark.parametrize("tier", [Tier.MID_MARKET, Tier.ENTERPRISE])

@@ -96,9 +96,7 @@ def test_no_hostile_value_gets_through(name: str) -> None:
     """Every variable of every message refuses a planted value or neutralises it; errors never repeat it."""
     planted = "Marlowe-Quux {{ ticket.requester }} <b>[x](https://evil.example)</b>\n#approve"
     for variable, kind in DATA_EXPORT[name].variables.items():
-        hostile: object = (
-            [planted] if kind == "texts" or kind == "words" or isinstance(kind, list) else planted
-        )
+        hostile: object = [planted] if kind == "texts" or kind == "words" or isinstance(kind, list) else planted
         if kind not in ("text", "texts"):
             with pytest.raises(MessageError, match=f"^{name}: variable {variable}, ") as caught:
                 DATA_EXPORT.render(name, **values(name, **{variable: hostile}))

@@ -64,8 +64,7 @@ def test_every_number_has_its_unit_and_an_example() -> None:
         (
             "churn_grace_days = 90 ",
             'churn_grace_days = "ninety" ',
-            "churn_grace_days: Input should be a valid integer, not 'ninety'; "
-            "for example: churn_grace_days = 90",
+            "churn_grace_days: Input should be a valid integer, not 'ninety'; for example: churn_grace_days = 90",
         ),
         (
             "churn_grace_days = 90 ",
@@ -136,17 +135,11 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 def test_a_right_change_takes_effect(changed: Change) -> None:
     """What a manager changes is what the policy sees; dates, times and lists too."""
     assert (
-        changed(
-            "self_serve_candidate_limit = 2000", "self_serve_candidate_limit = 0"
-        ).self_serve_candidate_limit
-        == 0
+        changed("self_serve_candidate_limit = 2000", "self_serve_candidate_limit = 0").self_serve_candidate_limit == 0
     )
     assert changed("own_days_off = []", "own_days_off = [2026-12-24]").business.own_days_off[0].day == 24
     assert changed("opens = 09:00:00", "opens = 08:30:00").business.opens.minute == 30
-    assert (
-        changed("unverified_reminder_days = [3, 7]", "unverified_reminder_days = []").unverified_reminder_days
-        == ()
-    )
+    assert changed("unverified_reminder_days = [3, 7]", "unverified_reminder_days = []").unverified_reminder_days == ()
 
 
 def test_numbers_are_frozen() -> None:

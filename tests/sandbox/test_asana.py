@@ -116,9 +116,7 @@ def create_hook(asana: httpx.Client, target: str = "https://gateway.example/hook
     return asana.post("/webhooks", json={"data": {"resource": PROJECT, "target": target, "filters": filters}})
 
 
-def test_a_webhook_is_signed_with_its_handshake_secret(
-    world: World, asana: httpx.Client, people: People
-) -> None:
+def test_a_webhook_is_signed_with_its_handshake_secret(world: World, asana: httpx.Client, people: People) -> None:
     """After the handshake come a heartbeat and the asked-for events only, each signed over its exact body."""
     made = create_hook(asana)
     assert made.status_code == 201

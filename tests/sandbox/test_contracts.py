@@ -77,9 +77,7 @@ class Checked:
     def misses(self, routes: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Routes of the stand-in that no visit reached."""
         patterns = [(m, t, re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(t)))) for m, t in routes]
-        return [
-            (m, t) for m, t, p in patterns if not any(m == vm and p.fullmatch(vp) for vm, vp in self.visited)
-        ]
+        return [(m, t) for m, t, p in patterns if not any(m == vm and p.fullmatch(vp) for vm, vp in self.visited)]
 
 
 def test_zendesk_answers_as_described(world: World, people: People, contracts: Contracts) -> None:

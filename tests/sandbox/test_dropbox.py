@@ -90,9 +90,7 @@ def test_wrong_content_requests_get_dropbox_errors(
 
 def test_headers_hosts_and_tokens_are_checked(box: Box, api: Api) -> None:
     """Wrong content types, the wrong host and wrong credentials fail each in Dropbox's way."""
-    assert (
-        box.content("files/upload", {"path": "/a"}, b"x", **{"Content-Type": "text/csv"}).status_code == 400
-    )
+    assert box.content("files/upload", {"path": "/a"}, b"x", **{"Content-Type": "text/csv"}).status_code == 400
     assert api("dropbox").post("/files/get_metadata", content=b"{}").status_code == 400
     assert box.rpc("files/upload", {"path": "/a"}).status_code == 404
     wrong = api("dropbox").post("/files/get_metadata", json={}, headers={"Authorization": "Bearer x"})

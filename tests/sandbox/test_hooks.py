@@ -63,9 +63,7 @@ def test_a_pressed_button_is_told_as_slack_does(world: World, people: People, ap
         button = {"type": "button", "action_id": "approve", "value": f"wait-{number}",
                   "text": {"type": "plain_text", "text": "Approve"}}  # fmt: skip
         blocks = [{"type": "actions", "block_id": f"q{number}", "elements": [button]}]
-        posted = api("slack").post(
-            "/chat.postMessage", json={"channel": CHANNEL, "text": "?", "blocks": blocks}
-        )
+        posted = api("slack").post("/chat.postMessage", json={"channel": CHANNEL, "text": "?", "blocks": blocks})
         if number == 1:
             first = posted.json()["ts"]
     people.csm.press(CHANNEL, "approve", "staff-13")

@@ -51,9 +51,7 @@ def test_a_fault_is_for_matching_requests_and_as_often_as_planned(world: World, 
 
 
 @pytest.mark.parametrize(("fault", "effects"), [(Fault.timeout(), 0), (Fault.answer_lost(), 1)])
-def test_a_lost_answer_has_acted_and_a_time_out_has_not(
-    world: World, api: Api, fault: Fault, effects: int
-) -> None:
+def test_a_lost_answer_has_acted_and_a_time_out_has_not(world: World, api: Api, fault: Fault, effects: int) -> None:
     """The two failures look alike to the caller; only the world knows whether a ticket was made."""
     world.misbehave("zendesk", fault)
     with pytest.raises(httpx.TransportError):

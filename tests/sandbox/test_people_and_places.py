@@ -155,9 +155,7 @@ def test_every_person_is_planted(world: World) -> None:
     state = world.as_dict()
     people = [user for user in state["zendesk"]["users"].values() if user["id"] != 7000]
     assert {user["name"] for user in people} | {user["email"] for user in people} <= world.planted
-    assert {
-        domain for team in state["roster"]["teams"].values() for domain in team["domains"]
-    } <= world.planted
+    assert {domain for team in state["roster"]["teams"].values() for domain in team["domains"]} <= world.planted
     People(world).customer.open_ticket("user-88")
     assert not [planted for planted in world.planted if planted in world.describe()]
 

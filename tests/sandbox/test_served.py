@@ -79,9 +79,7 @@ def test_asana_sdk_works_against_it(world: World, served: Running) -> None:
     task = answers[1]["new_task"]["gid"]
     asana.StoriesApi(client).create_story_for_task({"data": {"text": "please"}}, task, {})
     asana.TasksApi(client).update_task({"data": {"completed": True}}, task, {})
-    listed = list(
-        asana.TasksApi(client).get_tasks_for_project(PROJECT, {"opt_fields": "completed", "limit": 1})
-    )
+    listed = list(asana.TasksApi(client).get_tasks_for_project(PROJECT, {"opt_fields": "completed", "limit": 1}))
     assert [(one["gid"], one["completed"]) for one in listed] == [(task, True)]
 
 

@@ -54,9 +54,7 @@ def call(slack: httpx.Client, method: str, **arguments: Any) -> dict[str, Any]:
         ("views.open", {"trigger_id": "1.2.x", "view": {}}, "invalid_trigger_id"),
     ],
 )
-def test_failures_are_ok_false(
-    slack: httpx.Client, method: str, arguments: dict[str, Any], error: str
-) -> None:
+def test_failures_are_ok_false(slack: httpx.Client, method: str, arguments: dict[str, Any], error: str) -> None:
     """Every failure is HTTP 200 with `ok: false` and Slack's own name for it."""
     answer = call(slack, method, **arguments)
     assert (answer["ok"], answer["error"]) == (False, error)
@@ -175,9 +173,7 @@ def test_update_replaces_text_and_blocks(slack: httpx.Client) -> None:
     assert (message["ts"], message["text"], message.get("blocks")) == (ts, "approved", None)
 
 
-def test_a_trigger_opens_one_view_within_three_seconds(
-    slack: httpx.Client, people: People, clock: Clock
-) -> None:
+def test_a_trigger_opens_one_view_within_three_seconds(slack: httpx.Client, people: People, clock: Clock) -> None:
     """A trigger works once, and not when it is older than three seconds."""
     call(slack, "chat.postMessage", channel=CHANNEL, text="x", blocks=BLOCKS)
     view = {"type": "modal", "title": {"type": "plain_text", "text": "Why"}, "blocks": [{"type": "divider"}]}

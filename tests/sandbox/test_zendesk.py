@@ -137,9 +137,7 @@ def test_idempotency_key_creates_once(world: World, zendesk: httpx.Client, clock
 
 
 @pytest.mark.parametrize("size", ["per_page=2", "page[size]=2"])
-def test_comment_pages_link_to_each_other(
-    zendesk: httpx.Client, people: People, ticket: int, size: str
-) -> None:
+def test_comment_pages_link_to_each_other(zendesk: httpx.Client, people: People, ticket: int, size: str) -> None:
     """Following the links of a list gives every comment once, in order, with either kind of paging."""
     for number in range(4):
         people.agent.internal_note(ticket, "staff-61", f"note {number}")

@@ -114,9 +114,7 @@ class Office(Desk):
                 s3=s3,
                 product=ProductDatabase(f"sqlite:///{self.product}"),
                 mail=connect_mail(cloud.url, **keep, sender=aws.SENDER),
-                places=systems.Places(
-                    "https://support.example/agent/tickets/{ticket}", WORKSPACE, PROJECT, TEMPLATE
-                ),
+                places=systems.Places("https://support.example/agent/tickets/{ticket}", WORKSPACE, PROJECT, TEMPLATE),
             )
         )
         self.delivery = delivery.Delivery(
@@ -263,9 +261,7 @@ class Office(Desk):
         assert isinstance(code, str), code
         won = links.claim(links.token(link.link_id), code)
         assert isinstance(won, ClaimToken), won
-        data = b"".join(
-            open_sealed(link.file, self.delivery.keys, self.delivery.vaults[link.file.vault]).read()
-        )
+        data = b"".join(open_sealed(link.file, self.delivery.keys, self.delivery.vaults[link.file.vault]).read())
         links.acknowledge(link.link_id, won.value, 0, len(data))
         links.receive(link.link_id, won.value, etag(link.file.plain_sha256).strip('"'))
         return link.link_id, data
@@ -300,9 +296,7 @@ class Office(Desk):
     def comments_on_task(self, task: str) -> list[str]:
         """What was written on a task."""
         return [
-            story["text"]
-            for story in self.world.state["asana"]["stories"].get(task, [])
-            if story["type"] == "comment"
+            story["text"] for story in self.world.state["asana"]["stories"].get(task, []) if story["type"] == "comment"
         ]
 
     def in_bucket(self, bucket: str, prefix: str) -> int:

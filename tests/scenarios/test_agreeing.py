@@ -162,9 +162,7 @@ def test_denied_by_an_internal_note(office: Office) -> None:
     assert_closed(office, run, "denied: staff-13")
     assert "did not agree" in office.said(ticket)[-1]
     assert not any("Wexcombe" in reply for reply in office.said(ticket))
-    assert any(
-        "Their reason: The Wexcombe-Ruddle dispute is open" in note for note in office.said(ticket, False)
-    )
+    assert any("Their reason: The Wexcombe-Ruddle dispute is open" in note for note in office.said(ticket, False))
     assert office.ticket(ticket)["status"] == "solved"
     assert office.world.state["asana"]["tasks"] == {}
 

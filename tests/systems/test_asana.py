@@ -130,9 +130,7 @@ def test_only_given_fields_are_changed() -> None:
     asana.update_task("1234", completed=False)
     asana.update_task("1234", html_notes="<body>x</body>", due_on=date(2026, 1, 15), assignee="me")
     assert vendor.bodies[0] == {"data": {"completed": False}}
-    assert vendor.bodies[2] == {
-        "data": {"html_notes": "<body>x</body>", "due_on": "2026-01-15", "assignee": "me"}
-    }
+    assert vendor.bodies[2] == {"data": {"html_notes": "<body>x</body>", "due_on": "2026-01-15", "assignee": "me"}}
     with pytest.raises(ValueError, match="not both"):
         asana.update_task("1234", notes="a", html_notes="b")
 

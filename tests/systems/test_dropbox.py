@@ -111,9 +111,7 @@ LATE = requests.exceptions.ReadTimeout("late")
 
 @pytest.mark.parametrize("route", ["files/upload_session/start", APPEND, FINISH])
 @pytest.mark.parametrize("what", [CUT, LATE, lost, lambda: (500, b"oops"), lambda: (503, b"busy")])
-def test_an_upload_survives_any_single_failure(
-    dropbox: Dropbox, vendor: FakeDropbox, route: str, what: Any
-) -> None:
+def test_an_upload_survives_any_single_failure(dropbox: Dropbox, vendor: FakeDropbox, route: str, what: Any) -> None:
     """Whichever request is cut, late, or answered in vain, the file is stored once and whole."""
     vendor.script[route] = [what]
     content = b"".join(chunks(2 * BLOCK + 5))
@@ -131,9 +129,7 @@ def test_a_lost_append_is_not_appended_twice(dropbox: Dropbox, vendor: FakeDropb
     assert vendor.calls.count(APPEND) == 4
 
 
-def test_a_closed_session_counts_as_arrived_and_the_hash_decides(
-    dropbox: Dropbox, vendor: FakeDropbox
-) -> None:
+def test_a_closed_session_counts_as_arrived_and_the_hash_decides(dropbox: Dropbox, vendor: FakeDropbox) -> None:
     """`closed` to an append leads on to finish; what is stored there is compared, and differs here."""
     vendor.files[PATH] = [b"another file"]
     vendor.script[APPEND] = [lambda: failed("closed")]
@@ -188,9 +184,7 @@ def test_the_sources_own_error_comes_through(dropbox: Dropbox, vendor: FakeDropb
 @pytest.mark.parametrize(
     ("start", "end"), [(None, None), (0, 10), (3, 7), (7, None), (None, 4), (5, 5), (9, 10), (0, 99)]
 )
-def test_ranges_are_half_open(
-    dropbox: Dropbox, vendor: FakeDropbox, start: int | None, end: int | None
-) -> None:
+def test_ranges_are_half_open(dropbox: Dropbox, vendor: FakeDropbox, start: int | None, end: int | None) -> None:
     """`read(start, end)` gives what slicing the file's bytes would give."""
     vendor.files[PATH] = [b"0123456789"]
     assert b"".join(dropbox.read(PATH, start, end)) == b"0123456789"[start:end]
@@ -264,9 +258,7 @@ def rate_limited(seconds: int) -> Any:
     return 429, {"error_summary": "too_many_requests/..", "error": error}
 
 
-def test_rate_limits_are_waited_for_a_bounded_time(
-    dropbox: Dropbox, vendor: FakeDropbox, slept: list[float]
-) -> None:
+def test_rate_limits_are_waited_for_a_bounded_time(dropbox: Dropbox, vendor: FakeDropbox, slept: list[float]) -> None:
     """A short wait is kept, a long one given back, and neither repeats for ever."""
     vendor.files[PATH] = [b"abc"]
     vendor.script["files/get_metadata"] = [lambda: rate_limited(3), None, *[lambda: rate_limited(600)]]

@@ -81,9 +81,7 @@ def test_paths_are_joined_to_the_base_with_its_own_path(slept: list[float]) -> N
 
 @pytest.mark.parametrize("kind", [*UNCERTAIN, *NOT_DONE], ids=str)
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_a_repeatable_request_outlives_passing_failures(
-    kind: Exception | int, method: str, slept: list[float]
-) -> None:
+def test_a_repeatable_request_outlives_passing_failures(kind: Exception | int, method: str, slept: list[float]) -> None:
     """Idempotent methods are repeated after every failure that may pass."""
     client = http(in_turn(answer(kind), answer(kind), ok()), slept)
     assert client.request("read", method, "x") == OK
@@ -91,9 +89,7 @@ def test_a_repeatable_request_outlives_passing_failures(
 
 
 @pytest.mark.parametrize("kind", UNCERTAIN, ids=str)
-def test_an_unrepeatable_request_is_never_sent_twice_in_doubt(
-    kind: Exception | int, slept: list[float]
-) -> None:
+def test_an_unrepeatable_request_is_never_sent_twice_in_doubt(kind: Exception | int, slept: list[float]) -> None:
     """A POST whose outcome is unknown is sent once and raised as maybe done."""
     with pytest.raises(Temporary) as caught:
         http(in_turn(answer(kind)), slept).request("write", "POST", "x", json={})
@@ -184,9 +180,7 @@ def test_backoff_grows_and_is_bounded(attempt: int) -> None:
 def test_each_status_has_its_kind(status: int, kind: type[SystemFault], slept: list[float]) -> None:
     """Final answers are not repeated and say which kind of trouble they are."""
     with pytest.raises(kind) as caught:
-        http(in_turn(httpx.Response(status, json={"error": "RecordInvalid"})), slept).request(
-            "do", "PUT", "x"
-        )
+        http(in_turn(httpx.Response(status, json={"error": "RecordInvalid"})), slept).request("do", "PUT", "x")
     assert (caught.value.status, slept) == (status, [])
     assert str(caught.value).startswith("Vendor: do: ")
 

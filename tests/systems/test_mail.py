@@ -54,9 +54,7 @@ def test_an_unverified_sender_is_refused(client: Any) -> None:
         ("MailFromDomainNotVerifiedException", 400, Misconfigured, False),
     ],
 )
-def test_each_code_has_its_kind(
-    client: Any, code: str, status: int, kind: type[SystemFault], doubt: bool
-) -> None:
+def test_each_code_has_its_kind(client: Any, code: str, status: int, kind: type[SystemFault], doubt: bool) -> None:
     """SES's codes become our kinds; only an uncertain one says that it may have been sent."""
     with Stubber(client) as stub:
         stub.add_client_error("send_email", code, service_message=f"no mail to {TO}", http_status_code=status)

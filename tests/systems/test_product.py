@@ -121,9 +121,7 @@ def test_nobody_matches_by_pattern_part_or_likeness(product: ProductDatabase, ad
         ("K%@northwind.example", "user-5"),
     ],
 )
-def test_wildcards_and_quotes_in_real_addresses_are_letters(
-    product: ProductDatabase, address: str, user: str
-) -> None:
+def test_wildcards_and_quotes_in_real_addresses_are_letters(product: ProductDatabase, address: str, user: str) -> None:
     """An address that holds `_`, `%` or `'` finds its own user alone."""
     assert [found.user_id for found in product.memberships(address)] == [user]
 

@@ -61,9 +61,7 @@ def test_what_is_not_there(s3: S3) -> None:
         list(s3.objects("absent-bucket", "case/"))
 
 
-def test_objects_are_listed_below_a_prefix_over_pages(
-    client: Any, s3: S3, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_objects_are_listed_below_a_prefix_over_pages(client: Any, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     """All pages are read, in the order of keys, and only the prefix."""
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
     for number in range(10):
@@ -80,9 +78,7 @@ def test_a_stream_is_stored_whole(s3: S3, size: int) -> None:
     content = bytes(range(256)) * (size // 256 + 1)
     content = content[:size]
     told: list[int] = []
-    stored = s3.upload(
-        DROP, "vault/a", (content[at : at + 700_001] for at in range(0, size, 700_001)), told.append
-    )
+    stored = s3.upload(DROP, "vault/a", (content[at : at + 700_001] for at in range(0, size, 700_001)), told.append)
     assert (stored.size, stored.version_id is not None) == (size, True)
     assert b"".join(s3.read(DROP, "vault/a")) == content
     assert told == sorted(told)

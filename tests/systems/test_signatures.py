@@ -68,9 +68,7 @@ def test_published_vectors_verify_and_break(contracts: Path) -> None:
 
 
 @settings(deadline=None)
-@given(
-    body=st.binary(max_size=200), secret=st.text(st.characters(codec="ascii"), max_size=40).filter(str.strip)
-)
+@given(body=st.binary(max_size=200), secret=st.text(st.characters(codec="ascii"), max_size=40).filter(str.strip))
 def test_slack_agrees_with_slacks_own_verifier(body: bytes, secret: str) -> None:
     """What Slack's SDK signs is accepted here, for any body that it can sign."""
     stamp = str(int(NOW.timestamp()))

@@ -105,9 +105,7 @@ def test_a_message_is_posted_with_its_marker() -> None:
     assert "block_id" not in BLOCKS[0]
 
 
-@pytest.mark.parametrize(
-    "failure", [httpx.ReadTimeout("late"), httpx.Response(500), failed("fatal_error")], ids=str
-)
+@pytest.mark.parametrize("failure", [httpx.ReadTimeout("late"), httpx.Response(500), failed("fatal_error")], ids=str)
 def test_a_lost_answer_never_posts_twice(failure: Any) -> None:
     """After a doubt nothing is sent again and the caller is told to look."""
     slack, vendor = client(in_turn(failure))

@@ -21,9 +21,7 @@ STAMP = "2026-01-08T10:12:08Z"
 def client(handler: Handler, slept: list[float] | None = None) -> tuple[Zendesk, Vendor]:
     vendor = Vendor("zendesk", handler)
     sleep = (slept if slept is not None else []).append
-    return Zendesk(
-        "http://127.0.0.1:9000", "bot@casework.example", "tok", transport=vendor, sleep=sleep
-    ), vendor
+    return Zendesk("http://127.0.0.1:9000", "bot@casework.example", "tok", transport=vendor, sleep=sleep), vendor
 
 
 def ticket(**fields: Any) -> dict[str, Any]:

@@ -53,9 +53,7 @@ _templates.globals |= {"style": Markup(_STYLE), "script": Markup(_SCRIPT)}  # no
 _markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
 
 
-def page(
-    template: str, status: int = 200, headers: Mapping[str, str] | None = None, /, **values: Any
-) -> HTMLResponse:
+def page(template: str, status: int = 200, headers: Mapping[str, str] | None = None, /, **values: Any) -> HTMLResponse:
     """A page of ours; every value is escaped."""
     return HTMLResponse(_templates.get_template(template).render(values), status, dict(headers or {}))
 

@@ -38,17 +38,11 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("last_seq", sa.Integer(), nullable=False),
         sa.Column("last_hash", sa.String(length=64), nullable=False),
-        sa.Column(
-            "wanted_at", moment(), nullable=True, comment="a leg is wanted since; null: nobody waits for one"
-        ),
+        sa.Column("wanted_at", moment(), nullable=True, comment="a leg is wanted since; null: nobody waits for one"),
         sa.Column("pushed_at", moment(), nullable=True, comment="when the engine was last told so"),
-        sa.Column(
-            "leg_seen_at", moment(), nullable=True, comment="heartbeat of the running leg; null: none runs"
-        ),
+        sa.Column("leg_seen_at", moment(), nullable=True, comment="heartbeat of the running leg; null: none runs"),
         sa.Column("cancel_asked_at", moment(), nullable=True),
-        sa.Column(
-            "settled", sa.Boolean(), nullable=False, comment="closed, and the engine's run has ended too"
-        ),
+        sa.Column("settled", sa.Boolean(), nullable=False, comment="closed, and the engine's run has ended too"),
         sa.PrimaryKeyConstraint("case_id"),
     )
     op.create_index("cases_by_subject", "cases", ["process", "subject", "occurrence"], unique=True)
