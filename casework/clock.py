@@ -23,6 +23,7 @@ __all__ = [
     "Until",
     "WorkingDays",
     "instant",
+    "keep",
     "local_date",
     "now",
     "present",
@@ -60,6 +61,11 @@ def use(source: Clock) -> Iterator[None]:
         yield
     finally:
         _source.remove(source)
+
+
+def keep(source: Clock) -> None:
+    """Take the time from `source` for the rest of this process (a deployment that runs on sandbox time)."""
+    _source[0] = source
 
 
 @contextmanager

@@ -6,6 +6,9 @@ because importing these takes seconds, which every leg of every case would pay; 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +20,7 @@ from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
 from casework.sandbox.world import CREDENTIALS
 from casework.settings import Settings
 
-__all__ = ["DropboxStandIn", "dropbox_adapters", "with_standins"]
+__all__ = ["DropboxStandIn", "advance", "dropbox_adapters", "sandbox_time", "with_standins"]
 
 AWS = {
     "region": "eu-central-1",
@@ -26,6 +29,7 @@ AWS = {
     "drop_bucket": "engineering-drop",
     "vault_bucket": "export-vault",
 }
+TIME = "seconds-ahead"
 SENDER = "exports@support.example"
 ROLES = {
     "operators": ("staff-41", "staff-42"),
@@ -74,6 +78,31 @@ def with_standins(settings: Settings) -> Settings:
     return settings.model_copy(
         update={section: getattr(settings, section).model_copy(update=values) for section, values in replaced.items()}
     )
+
+
+def sandbox_time(home: Path) -> Callable[[], datetime]:
+    """The clock of a sandboxed deployment: the present, put forward by what `casework advance` has written."""
+    path = home / "sandbox" / TIME
+
+    def now() -> datetime:
+        try:
+            ahead = float(path.read_text())
+        except FileNotFoundError:
+            ahead = 0.0
+        return datetime.now(UTC) + timedelta(seconds=ahead)
+
+    return now
+
+
+def advance(home: Path, by: timedelta) -> datetime:
+    """Put a sandboxed deployment's clock forward for all its processes; the moment it shows then (UTC)."""
+    path = home / "sandbox" / TIME
+    ahead = sandbox_time(home)() - datetime.now(UTC) + by
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(str(ahead.total_seconds()))
+    draft.replace(path)
+    return sandbox_time(home)()
 
 
 class DropboxStandIn(HTTPAdapter):

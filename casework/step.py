@@ -115,7 +115,7 @@ class Step(Generic[P, R]):
         """What people see of this step: its name, and which message it writes."""
         name = self.name.replace(".", ": ").replace("_", " ")
         message = given.get("message")
-        return f"{name} · {str(message).rsplit('/', 1)[-1]}" if message else name
+        return f"{name} ({str(message).rsplit('/', 1)[-1]})" if message else name
 
     def _attempt(self, body: leg.Body, args: tuple[Any, ...], kwargs: dict[str, Any], doubt: bool, again: bool) -> R:
         if doubt or again:
@@ -151,7 +151,7 @@ class Step(Generic[P, R]):
 
         label = begun.payload["label"]
         with acting(body.case_id, begun.key):
-            found = body.runtime.engine.task(f"{label} · was it done?", attempt, self.delays)
+            found = body.runtime.engine.task(f"{label}: was it done?", attempt, self.delays)
         if found is None and self.find is not None:
             return None
         told = {"step": self.name, "label": label}

@@ -78,7 +78,7 @@ def tick(around: Runtime) -> Round:
         done.lost += 1
     _start(around, done, now - timedelta(seconds=5))
     try:
-        for case_id in around.engine.cancelled_runs(now - CANCELLED_LOOK_BACK):
+        for case_id in around.engine.cancelled_runs(CANCELLED_LOOK_BACK):
             done.cancelled += around.files.ask_to_cancel(case_id, "engine", "cancelled in the Prefect UI")
     except EngineAway as away:
         logger.warning("Cancelled runs could not be looked for and will be again: %s", away)

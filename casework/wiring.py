@@ -33,7 +33,7 @@ from casework.delivery.links import Links
 from casework.delivery.vaults import DropboxVault, S3Vault, Vault
 from casework.runtime import Runtime
 from casework.settings import Settings, SettingsWrong, example, load, variable
-from casework.standins import dropbox_adapters, with_standins
+from casework.standins import dropbox_adapters, sandbox_time, with_standins
 from casework.systems import mail, s3
 from casework.systems.asana import Asana
 from casework.systems.dropbox import Dropbox
@@ -151,14 +151,17 @@ def files(settings: Settings) -> CaseFiles:
     Raises:
         DatabaseAway: the case database does not answer or cannot be brought up to date.
     """
+    if settings.sandbox.url is not None:
+        clock.keep(sandbox_time(settings.home.absolute()))
     try:
         engine = connect_database(settings.database_url)
         migrate(engine)
     except (SQLAlchemyError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
+        said = cause.strerror if isinstance(cause, OSError) else (str(cause).splitlines() or [""])[0][:200]
         raise DatabaseAway(
-            f"The case database cannot be used ({type(cause).__name__}). Is it running, is database.url "
-            "right, and may we write there? Nothing was done."
+            f"The case database cannot be used ({type(cause).__name__}: {said}). Is it running, is "
+            "database.url right, and may we write there? Nothing was done."
         ) from None
     return CaseFiles(engine, clock.present, __version__)
 
@@ -196,6 +199,7 @@ def gateway(wired: Wired) -> Gateway:
         delivery=wired.delivery,
         on_hint=reception.starter(wired.runtime, wired.systems.zendesk),
         code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),
+        own_zendesk_id=reception.own_account(wired.systems.zendesk),
         tell_slack=reception.tell_slack if settings.slack.signing_secret else None,
         zendesk_secret=_plain(settings.zendesk.webhook_secret),
         slack_secret=_plain(settings.slack.signing_secret),

@@ -229,8 +229,12 @@ def ask_approval(request: Request) -> str | None:
     while True:
         opened = clock.now()
         within = WorkingDays(rule.final_working_days, office)
-        facts = request.about | {"until": within.after(opened)}
-        described = facts | {"tier": team.tier.value, "candidates": team.candidates}
+        escalated = WorkingDays(rule.escalation_working_days, office)
+        described = request.about | {
+            "until": within.after(opened),
+            "tier": team.tier.value,
+            "candidates": team.candidates,
+        }
         sizes = {"projects": team.projects, "sequences": team.sequences}
         approval = wait_for(
             forms.Approval,
@@ -238,9 +242,14 @@ def ask_approval(request: Request) -> str | None:
             question=messages.render("data_export/question-approval", **described, **sizes).body,
             who=asked,
             within=within,
-            announce=in_slack_and_by_mail("approval-request", described, button=("verdict=approve", "Approve")),
-            remind=[(WorkingDays(rule.reminder_working_days, office), in_slack("approval-reminder", facts))],
-            escalate=[(WorkingDays(rule.escalation_working_days, office), manager)],
+            announce=ask_to_agree(request, asked, described),
+            remind=[
+                (
+                    WorkingDays(rule.reminder_working_days, office),
+                    in_slack("approval-reminder", request.about | {"until": escalated.after(opened)}),
+                )
+            ],
+            escalate=[(escalated, manager)],
             listens=f"zendesk:ticket:{ticket}",
             look=lambda since: zendesk.commands(ticket, since),
             look_every=look_every,
@@ -444,12 +453,17 @@ def in_slack(message: str, values: Mapping[str, Any], button: tuple[str, str] | 
     return lambda invitation: people.ask_in_slack(invitation, f"data_export/{message}", buttons, **values)
 
 
-def in_slack_and_by_mail(message: str, values: Mapping[str, Any], button: tuple[str, str]) -> Act:
-    """The same, and a mail beside it."""
+def ask_to_agree(request: Request, asked: Role, described: Mapping[str, Any]) -> Act:
+    """In Slack and by mail; who is asked because nobody answered learns who was asked first."""
+    approve = ("verdict=approve", "Approve")
+    later = request.about | {"role": asked.name, "until": described["until"]}
 
     def ask(invitation: Invitation) -> None:
-        in_slack(f"{message}-slack", values, button)(invitation)
-        people.ask_by_mail(invitation, f"data_export/{message}-email", **values)
+        if invitation.person in asked.people:
+            in_slack("approval-request-slack", described, approve)(invitation)
+        else:
+            in_slack("approval-escalated", later, approve)(invitation)
+        people.ask_by_mail(invitation, "data_export/approval-request-email", **described)
 
     return ask
 

@@ -132,6 +132,7 @@ def test_a_settled_question_takes_no_second_answer(any_desk: Desk) -> None:
         assert isinstance(second, Refused)
         assert second.why is Refusal.DECIDED
     assert [why for _, _, why in refusals(any_desk, run)] == ["decided"] * 2
+    any_desk.settle()
     any_desk.advance(minutes=120)
     assert any_desk.ending(run) == "second passed"
     after = answer(offer(run, identity=slack(BEN)))

@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from casework import __version__, clock, wiring
 from casework.commands.shown import AsJson, Stop, as_json, complain, say, table
 from casework.commands.site import plan
 from casework.settings import Settings, load
+from casework.standins import advance as put_forward
+from casework.standins import sandbox_time
 from casework.supervisor import Supervisor
 
 __all__ = ["COMMANDS"]
@@ -79,6 +82,7 @@ def sandbox(
     except ImportError as error:
         raise Stop(f"The sandbox needs {error.name}: install casework[sandbox].") from None
     folder = settings.home / "sandbox"
+    clock.keep(sandbox_time(settings.home.absolute()))
     world = World(clock.present, folder=folder)
     world.seed()
     product.create(folder / "product.db", world)
@@ -89,6 +93,20 @@ def sandbox(
             _until_told()
         finally:
             served.stop()
+
+
+def advance(
+    days: Annotated[float, typer.Option(help="How far; parts of a day are fine.", min=0)],
+) -> None:
+    """Put the sandbox's clock forward, to see deadlines and reminders come due. Only with the sandbox.
+
+    Example: `casework advance --days 7`
+    """
+    settings = load().settings
+    if settings.sandbox.url is None:
+        raise Stop("Time can be put forward in the sandbox only: start `casework up --sandbox`.")
+    moment = put_forward(settings.home.absolute(), timedelta(days=days))
+    say(f"The sandbox's clock shows {moment:%A, %d %B %Y, %H:%M} UTC.")
 
 
 def deploy(json: AsJson = False) -> None:
@@ -134,12 +152,17 @@ def demo(
 
     Example: `casework demo --once`
     """
-    from casework.demo import run  # type: ignore[import-untyped, unused-ignore]
+    if play not in (None, "me"):
+        raise typer.BadParameter("--play takes `me`")
+    from casework.demo import DemoFailed, run
 
-    run(once=once, play=play)
+    try:
+        run(once=once, play=play)
+    except DemoFailed as error:
+        raise Stop(str(error)) from None
 
 
-COMMANDS = (up, demo, deploy, gateway, sandbox, config)
+COMMANDS = (up, demo, deploy, gateway, sandbox, advance, config)
 
 
 def _log(settings: Settings) -> None:

@@ -39,7 +39,7 @@ class Certificates:
 
     def read(self, deliverable_id: str) -> dict[str, Any]:
         """The certificate of a deliverable. Raises LookupError when none was issued."""
-        with self._engine.connect() as db:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
             text = db.execute(
                 select(certificates.c.document).where(certificates.c.deliverable_id == deliverable_id)
             ).scalar()

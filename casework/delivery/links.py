@@ -129,7 +129,7 @@ class Links:
         The latter count as received. Returns the links that this call moved; safe to run in several copies.
         """
         overdue = and_(links.c.expires_at <= now, links.c.grace_ends_at.is_(None))
-        with self._engine.connect() as db:
+        with self._reading() as db:
             sent = db.execute(
                 select(links.c.link_id).where(links.c.state == LinkState.CLAIMED, links.c.grace_ends_at <= now)
             ).scalars()
@@ -159,7 +159,7 @@ class Links:
     # Found
 
     def get(self, link_id: str) -> Link:
-        with self._engine.connect() as db:
+        with self._reading() as db:
             row = db.execute(select(links).where(links.c.link_id == link_id)).one_or_none()
         if row is None:
             raise LookupError(f"there is no link {link_id}")
@@ -168,7 +168,7 @@ class Links:
     def of_deliverable(self, deliverable_id: str) -> Link | None:
         """The newest link of a deliverable, whatever its state."""
         newest = links.c.created_at.desc()
-        with self._engine.connect() as db:
+        with self._reading() as db:
             row = db.execute(
                 select(links).where(links.c.deliverable_id == deliverable_id).order_by(newest).limit(1)
             ).one_or_none()
@@ -181,7 +181,7 @@ class Links:
     def find(self, token: str) -> Link | None:
         """The link of this token, looked up by hash; the hash is compared once more in constant time."""
         hashed = _sha256(token)
-        with self._engine.connect() as db:
+        with self._reading() as db:
             row = db.execute(select(links).where(links.c.token_hash == hashed)).one_or_none()
         return link_of(row) if row is not None and hmac.compare_digest(row.token_hash, hashed) else None
 
@@ -226,14 +226,16 @@ class Links:
             right = links.c.code_hash == self._code_hash(link_id, code)
             if counted and self._set(db, link_id, [LinkState.READY], right, **winning):
                 self._record(db, link_id, LinkEvent.CLAIMED)
+                # Read before the commit: once the download is used up, nothing may keep its winner from knowing.
+                won = link_of(db.execute(select(links).where(links.c.link_id == link_id)).one())
             else:
+                won = None
                 self._record(db, link_id, LinkEvent.CODE_WRONG if counted else LinkEvent.CLAIM_REFUSED)
                 tries = db.execute(select(links.c.code_tries).where(links.c.link_id == link_id)).scalar_one()
                 if counted and tries >= CODE_TRIES:
                     self._record(db, link_id, LinkEvent.LOCKED)
-                value = ""
-        if value:
-            return ClaimToken(self.get(link_id), value)
+        if won is not None:
+            return ClaimToken(won, value)
         return self._why_not(link_id, otherwise=Refusal.WRONG_CODE if counted else Refusal.NO_CODE)
 
     def unlock(self, link_id: str) -> Link:
@@ -248,7 +250,7 @@ class Links:
 
     def authorise(self, link_id: str, claim: str) -> Link | Refusal:
         """The link, if this claim is the one that won it and it still runs."""
-        with self._engine.connect() as db:
+        with self._reading() as db:
             row = db.execute(select(links).where(links.c.link_id == link_id)).one_or_none()
         if row is None:
             return Refusal.UNKNOWN
@@ -402,6 +404,10 @@ class Links:
         if link.expires_at <= self._now():
             return Refusal.EXPIRED
         return Refusal.LOCKED if link.code_tries >= CODE_TRIES else otherwise
+
+    def _reading(self) -> Connection:
+        """A connection that only looks: on SQLite it takes no lock that others wait for."""
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def _derive(self, purpose: str, *parts: str) -> bytes:
         return hmac.digest(self._secret, json.dumps(["casework link", purpose, *parts]).encode(), "sha256")

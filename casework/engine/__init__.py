@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -106,5 +106,5 @@ class Engine(Protocol):
             EngineAway: it cannot be asked now.
         """
 
-    def cancelled_runs(self, since: datetime) -> list[str]:
-        """Runs that people cancelled in the engine's own pages since a moment (UTC)."""
+    def cancelled_runs(self, within: timedelta) -> list[str]:
+        """Runs that people cancelled in the engine's own pages lately, by the engine's own clock."""

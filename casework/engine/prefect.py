@@ -22,9 +22,15 @@ from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+    FlowRunFilter,
+)
 from prefect.client.schemas.objects import State, StateType
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
@@ -164,10 +170,17 @@ class PrefectEngine:
                 raise
 
     def show(self, case_id: str, standing: Standing) -> None:
+        key = f"story-{case_id}"
+        same = ArtifactFilter(
+            key=ArtifactFilterKey(any_=[key]), flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(case_id)])
+        )
         with self._client() as client:
             client.update_flow_run(UUID(case_id), name=standing.name, tags=[TAG, *standing.tags])
-            if FlowRunContext.get() is not None:
-                create_markdown_artifact(standing.story, key=f"case-{case_id}", description=standing.name)
+            told = client.read_artifacts(artifact_filter=same, sort=ArtifactSort.CREATED_DESC, limit=1)
+            if told:
+                client.update_artifact(told[0].id, ArtifactUpdate(data=standing.story, description=standing.name))
+            elif FlowRunContext.get() is not None:
+                create_markdown_artifact(standing.story, key=key, description=standing.name)
 
     def progress(self, case_id: str, what: str, done: int, of: int) -> None:
         percent = min(100.0 * done / of, 100.0) if of else 100.0
@@ -225,12 +238,12 @@ class PrefectEngine:
                 return True
             return state is not None and state.is_final()
 
-    def cancelled_runs(self, since: datetime) -> list[str]:
+    def cancelled_runs(self, within: timedelta) -> list[str]:
         wanted = FlowRunFilter.model_validate(
             {
                 "state": {"type": {"any_": [StateType.CANCELLED]}},
                 "tags": {"all_": [TAG]},
-                "end_time": {"after_": since.isoformat()},
+                "end_time": {"after_": (datetime.now(UTC) - within).isoformat()},
             }
         )
         newest = FlowRunSort.END_TIME_DESC

@@ -168,12 +168,12 @@ class SimulatedEngine:
         self._reachable()
         return self.runs[case_id].state not in ("scheduled", "running", "suspended")
 
-    def cancelled_runs(self, since: datetime) -> list[str]:
+    def cancelled_runs(self, within: timedelta) -> list[str]:
         self._reachable()
         return [
             run.case_id
             for run in self.runs.values()
-            if run.state == "cancelled" and run.changed_at is not None and run.changed_at >= since
+            if run.state == "cancelled" and run.changed_at is not None and run.changed_at >= self.time - within
         ]
 
     def _reachable(self) -> None:

@@ -37,12 +37,19 @@ Id = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
 
 
+class ZendeskDetail(BaseModel):
+    """Of what an event says about its ticket: who caused it."""
+
+    actor_id: Id | None = None
+
+
 class ZendeskEvent(BaseModel):
     """Of Zendesk's event envelope, what we keep."""
 
     id: str = Field(min_length=1, max_length=120)
     type: str = Field(pattern=r"^zen:event-type:[a-z_.]{1,100}$")
     subject: str = Field(pattern=r"^zen:[a-z_]{1,40}:[0-9]{1,20}$")
+    detail: ZendeskDetail = ZendeskDetail()
 
     def hook(self) -> Hook:
         """The event's id is signed, the invocation's is not; so repetitions are known by the first."""
@@ -102,9 +109,9 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
     routes = APIRouter()
     runtime = gateway.runtime
 
-    def taken(hooks: Sequence[Hook]) -> Response:
-        fresh = inbox.store(hooks)
-        if fresh:
+    def taken(hooks: Sequence[Hook], *, ours: bool = False) -> Response:
+        fresh = inbox.store(hooks, handled=ours)
+        if fresh and not ours:
             news()
         return JSONResponse({"accepted": len(fresh), "known": len(hooks) - len(fresh)}, 202 if fresh else 200)
 
@@ -114,7 +121,9 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
         if secret is None:
             raise HTTPException(404, "Hooks of Zendesk are not set up here: configure their signing secret.")
         demand_signature("Zendesk", lambda: verify_zendesk(secret, body, request.headers, now=runtime.files.now()))
-        return taken([_parsed(ZendeskEvent, body, "Zendesk").hook()])
+        event = _parsed(ZendeskEvent, body, "Zendesk")
+        ours = event.detail.actor_id is not None and event.detail.actor_id == gateway.own_zendesk_id()
+        return taken([event.hook()], ours=ours)
 
     @routes.post("/hooks/asana/{name}")
     def asana(name: str, request: Request, body: Body) -> Response:

@@ -25,6 +25,7 @@ class Gateway:
         code_sender: sends a link's code to the requester's address, which it looks up itself; may raise
             `SystemFault`.
         tell_slack: posts a sentence to a `response_url`; None: pressing a button is not answered in words.
+        own_zendesk_id: the id that we write to Zendesk as, once it is known: what we did ourselves is no news.
         zendesk_secret: the webhook signing secret; None: there are no Zendesk hooks.
         slack_secret: the app's signing secret; None: there is no Slack app.
         slack_origins: where a `response_url` may lead.
@@ -36,6 +37,7 @@ class Gateway:
     on_hint: Callable[[str, str], None]
     code_sender: Callable[[Link, str], None]
     tell_slack: Callable[[str, str], None] | None = None
+    own_zendesk_id: Callable[[], str | None] = lambda: None
     zendesk_secret: str | None = field(default=None, repr=False)
     slack_secret: str | None = field(default=None, repr=False)
     slack_origins: tuple[str, ...] = ("https://hooks.slack.com",)

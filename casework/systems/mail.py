@@ -6,6 +6,7 @@ decides whether a second copy does harm.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import boto3
@@ -51,6 +52,8 @@ def connect(endpoint_url: str | None, region: str, access_key: str | None, secre
 
     botocore may not retry by itself: a retry after a lost answer would send a second mail.
     """
+    # At DEBUG botocore logs whole requests: the address, and the code and link that the mail brings.
+    logging.getLogger("botocore").setLevel(logging.INFO)
     config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1, "mode": "standard"})
     client: SESClient = boto3.client(
         "ses",

@@ -127,6 +127,11 @@ class Zendesk:
             self._own_id = self._http.typed(operation, User, answer, "user").id
         return self._own_id
 
+    @property
+    def known_own_id(self) -> int | None:
+        """The user id that we write as, if it was asked for before; asks nobody."""
+        return self._own_id
+
     def comment(
         self,
         ticket_id: int,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ import pytest
 
 from casework.clock import Minutes
 from casework.sandbox import aws
+from tests.scenarios.deliveries import NewOffice, Undisturbed, deliver, effects
 from tests.scenarios.office import Office, empty
 
 flow = importlib.import_module("flows.data_export")
@@ -27,10 +28,17 @@ def cloud() -> Iterator[aws.Aws]:
         yield cloud
 
 
+@pytest.fixture(scope="session")
+def undisturbed(cloud: aws.Aws, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """The delivered path when nothing goes wrong."""
+    empty()
+    with Office(tmp_path_factory.mktemp("undisturbed"), cloud) as office:
+        ticket, _ = deliver(office)
+        return Undisturbed(office.wire.passed, effects(office, ticket))
+
+
 @pytest.fixture
-def new_office(
-    tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], AbstractContextManager[Office]]:
+def new_office(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> NewOffice:
     """Makes fresh offices on a Monday morning, one after the other.
 
     Cases look for themselves twice a day instead of twice an hour, which makes days pass faster here; clients that
@@ -54,7 +62,7 @@ def new_office(
 
 
 @pytest.fixture
-def office(new_office: Callable[[], AbstractContextManager[Office]]) -> Iterator[Office]:
+def office(new_office: NewOffice) -> Iterator[Office]:
     """A fresh office on a Monday morning."""
     with new_office() as office:
         yield office

@@ -11,12 +11,14 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.ses.models import ses_backends
+from sqlalchemy import event
 
 from casework import delivery, systems, tick
 from casework.answer import Accepted, Offer, Refused, answer
@@ -66,12 +68,19 @@ def empty() -> None:
     ses_backends[DEFAULT_ACCOUNT_ID][aws.REGION].sent_messages.clear()
 
 
+def _unsynchronised(connection: sqlite3.Connection, _record: object) -> None:
+    # Nobody pulls the plug here: waiting for the disk would only take time.
+    connection.execute("PRAGMA synchronous = OFF")
+
+
 class Office(Desk):
     """One deployment with everything around it; `wire` is what a test can make go wrong."""
 
     def __init__(self, folder: Path, cloud: aws.Aws, url: str | None = None) -> None:
         super().__init__(url or f"sqlite:///{folder}/cases.db", START, ROLES)
-        self.cloud = cloud
+        event.listen(self.database, "connect", _unsynchronised)
+        self.database.dispose()
+        self.cloud, self.folder = cloud, folder
         self.world = World(self.engine.now, handshake=self._handshake)
         self.world.seed()
         self.people = People(self.world)
@@ -146,11 +155,10 @@ class Office(Desk):
             told = json.loads(sent.body) if sent.body.startswith(b"{") else {}
             if sent.vendor == "zendesk":
                 subject = told["subject"].replace("zen:", "zendesk:")
-                self._survive(lambda told=told, subject=subject: self.reception(told["type"], subject))
-                self._survive(lambda subject=subject: tick.wake(self.runtime, subject))
-            for event in told.get("events", ()):
-                task = f"asana:task:{event['resource']['gid']}"
-                self._survive(lambda task=task: tick.wake(self.runtime, task))
+                self._survive(partial(self.reception, told["type"], subject))
+                self._survive(partial(tick.wake, self.runtime, subject))
+            for heard in told.get("events", ()):
+                self._survive(partial(tick.wake, self.runtime, f"asana:task:{heard['resource']['gid']}"))
         self.settle()
 
     def settle(self) -> None:
@@ -196,7 +204,8 @@ class Office(Desk):
 
     def task(self) -> str:
         """The newest task in Asana."""
-        return list(self.world.state["asana"]["tasks"])[-1]
+        newest: str = list(self.world.state["asana"]["tasks"])[-1]
+        return newest
 
     def make(self, run: Run, team: str, fault: str | None = None, size: int = 20_000) -> None:
         """Engineering puts a deliverable into the drop and completes the task."""
@@ -249,7 +258,7 @@ class Office(Desk):
         """The customer downloads the file and acknowledges it, as the page's script does."""
         with self.wire.still():
             link_id, data = self._download(run)
-        self._survive(lambda: tick.wake(self.runtime, f"link:{link_id}"))
+        self._survive(partial(tick.wake, self.runtime, f"link:{link_id}"))
         self.settle()
         return data
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from casework.answer import Accepted, Refusal, Refused
+from casework.answer import Accepted, Offer, Refusal, Refused, answer
 from casework.case import Kind
 from casework.engine.simulated import Run
+from casework.people import Identity
 from policies.data_export import NUMBERS
 from tests.scenarios.conftest import flow
 from tests.scenarios.endings import assert_closed
@@ -194,9 +195,6 @@ def test_somebody_elses_note_is_refused(office: Office) -> None:
 
 def test_a_second_answer_is_refused(office: Office) -> None:
     """What is decided stays decided: a later no to the same question is refused."""
-    from casework.answer import Offer, answer
-    from casework.people import Identity
-
     _, run = asked_to_agree(office)
     office.answer(run, "staff-13", verdict="approve")
     late = answer(
@@ -220,13 +218,15 @@ def test_reminder_then_the_manager(office: Office) -> None:
     _, run = asked_to_agree(office)
     assert len(office.slack("staff-13")) == 2
     office.advance(days=1.1)
-    assert "still waits for your yes or no" in office.slack("staff-13")[-1]
+    reminder = office.slack("staff-13")[-1]
+    assert "still waits for your yes or no" in reminder
+    assert "by Wednesday, 4 March 2026, 17:00 UTC; after that somebody else is asked too" in reminder
     assert office.slack("staff-22") == []
     refused = office.answer(run, "staff-22", verdict="approve")
     assert isinstance(refused, Refused)
     office.advance(days=1)
     (asked,) = office.slack("staff-22")
-    assert "Do you agree" in asked
+    assert "The csm was asked first and has not answered" in asked
     assert office.code(run, "staff-22") in asked
     (mail,) = office.mails("staff-22")
     assert office.code(run, "staff-22") in mail.body

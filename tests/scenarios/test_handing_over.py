@@ -55,7 +55,7 @@ def test_progress_is_shown(office: Office) -> None:
 
 def test_the_vault_holds_ciphertext_only(office: Office) -> None:
     """Nothing readable enters the vault."""
-    _, run = made(office)
+    made(office)
     blobs = [path.read_bytes() for path in (office.world.folder / "blobs").iterdir()]
     assert blobs
     assert not any(b"Quillfeather" in blob or b"team-102" in blob for blob in blobs)

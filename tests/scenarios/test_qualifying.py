@@ -125,7 +125,7 @@ def test_two_teams_of_one_domain(office: Office) -> None:
 
 def test_a_wrong_team_named_stays_unverified(office: Office) -> None:
     """Row 3: naming a team that the requester does not belong to verifies nobody."""
-    ticket, run = office.ask("user-97")
+    _, run = office.ask("user-97")
     office.answer(run, "staff-41", team="team-104")
     assert office.waiting(run) == ["which-team/2"]
     office.advance(days=14.1)

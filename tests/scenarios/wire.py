@@ -6,6 +6,7 @@ the process is killed (before or after the effect), or the vendor misbehaves.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import urllib3
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from sqlalchemy import Engine
 
@@ -100,14 +102,14 @@ class Wire:
     def watch_aws(self, name: str, client: Any) -> None:
         """Every request of a boto3 client."""
         session = client._endpoint.http_session
-        send = session.send
+        send: Callable[[Any], AWSResponse] = session.send
 
         def watched(request: Any) -> AWSResponse:
             def unanswered(kind: Kind) -> AWSResponse:
                 if kind in ("busy", "broken"):
                     status = 503 if kind == "busy" else 500
-                    raw = urllib3.HTTPResponse(body=b"", status=status, preload_content=False)
-                    return AWSResponse(request.url, status, {}, raw)
+                    raw = urllib3.HTTPResponse(body=io.BytesIO(), status=status, preload_content=False)
+                    return AWSResponse(request.url, status, HTTPHeaders(), raw)
                 if kind == "silent":
                     raise ReadTimeoutError(endpoint_url=request.url)
                 raise ConnectionClosedError(endpoint_url=request.url)
@@ -129,4 +131,4 @@ class Wire:
             if kind == "killed after":
                 raise Killed(COMMIT)
 
-        database.dialect.do_commit = watched  # type: ignore[method-assign]
+        database.dialect.do_commit = watched  # type: ignore[method-assign,assignment]
