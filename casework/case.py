@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
+from casework.legs import Legs
+from casework.occurrence import Occurrences
 from casework.schema import COMPLETIONS, cases, entries, occurrences
 
 __all__ = [
@@ -30,12 +30,9 @@ __all__ = [
     "Fenced",
     "FileClosed",
     "Kind",
-    "Occurrence",
 ]
 
-T = TypeVar("T")
 GENESIS = "0" * 64
-RACES = 2
 
 
 class Kind(StrEnum):
@@ -114,22 +111,6 @@ class Case:
     cancel_asked_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """One time that a subject has a process; `case_id` is None until the engine has made the run."""
-
-    process: str
-    subject: str
-    number: int
-    parameters: Mapping[str, Any]
-    case_id: str | None
-
-    @property
-    def key(self) -> str:
-        """What the engine deduplicates the start by."""
-        return f"{self.process}:{self.subject}:{self.number}"
-
-
 def canonical(value: Any) -> str:
     """JSON with one spelling for one value: what hashes and digests are made of."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -154,116 +135,15 @@ def _entry(row: Row[Any]) -> Entry:
     return Entry(**(values | {"kind": Kind(values["kind"]), "payload": json.loads(values["payload"])}))
 
 
-class CaseFiles:
+class CaseFiles(Occurrences, Legs):
     """All case files of one database.
 
     `now` gives the present in UTC; `code_version` names the release that writes.
     """
 
     def __init__(self, engine: Engine, now: Callable[[], datetime], code_version: str) -> None:
-        self.engine = engine
-        self.now = now
+        super().__init__(engine, now)
         self.code_version = code_version
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """One transaction that may write: all of it happens or nothing."""
-        with self.engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection that only looks and blocks nobody."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            yield connection
-
-    # -- started once per occurrence
-
-    def occurrence(self, process: str, subject: str, parameters: Mapping[str, Any]) -> tuple[Occurrence, bool]:
-        """The running occurrence of `process` for `subject`, or the next one, and whether it is new.
-
-        Two callers at the same instant get the same occurrence: the loser of the race reads the winner's.
-        """
-
-        def ask(connection: Connection) -> tuple[Occurrence, bool]:
-            latest = self._latest_occurrence(connection, process, subject)
-            if latest and (latest.case_id is None or self._is_open(connection, latest.case_id)):
-                return latest, False
-            number = latest.number + 1 if latest else 1
-            connection.execute(
-                insert(occurrences).values(
-                    process=process,
-                    subject=subject,
-                    number=number,
-                    parameters=dict(parameters),
-                    asked_at=self.now(),
-                )
-            )
-            return Occurrence(process, subject, number, dict(parameters), None), True
-
-        return self._contested(ask)
-
-    def _contested(self, work: Callable[[Connection], T]) -> T:
-        """One transaction, done again when another one made the same row at the same instant."""
-        for _ in range(RACES):
-            try:
-                with self.writing() as connection:
-                    return work(connection)
-            except IntegrityError:
-                continue
-        with self.writing() as connection:
-            return work(connection)
-
-    def _latest_occurrence(self, connection: Connection, process: str, subject: str) -> Occurrence | None:
-        row = connection.execute(
-            select(occurrences)
-            .where(occurrences.c.process == process, occurrences.c.subject == subject)
-            .order_by(occurrences.c.number.desc())
-            .limit(1)
-        ).one_or_none()
-        return Occurrence(row.process, row.subject, row.number, row.parameters, row.case_id) if row else None
-
-    def _is_open(self, connection: Connection, case_id: str) -> bool:
-        row = connection.execute(select(cases.c.closed_at).where(cases.c.case_id == case_id)).one_or_none()
-        return row is None or row.closed_at is None
-
-    def started(self, occurrence: Occurrence, case_id: str) -> None:
-        """Record the run that the engine made for an occurrence; the first one recorded stays."""
-        with self.writing() as connection:
-            connection.execute(
-                update(occurrences)
-                .where(
-                    occurrences.c.process == occurrence.process,
-                    occurrences.c.subject == occurrence.subject,
-                    occurrences.c.number == occurrence.number,
-                    occurrences.c.case_id.is_(None),
-                )
-                .values(case_id=case_id)
-            )
-
-    def unstarted(self, before: datetime) -> list[Occurrence]:
-        """Occurrences asked for before a moment (UTC) for which no run has been recorded."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                select(occurrences).where(occurrences.c.case_id.is_(None), occurrences.c.asked_at < before)
-            ).all()
-        return [Occurrence(row.process, row.subject, row.number, row.parameters, None) for row in rows]
-
-    def unopened(self, before: datetime) -> list[str]:
-        """Runs of occurrences asked for before a moment (UTC) whose first leg has not opened the file yet."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                select(occurrences.c.case_id)
-                .outerjoin(cases, cases.c.case_id == occurrences.c.case_id)
-                .where(
-                    occurrences.c.case_id.is_not(None),
-                    occurrences.c.asked_at < before,
-                    cases.c.case_id.is_(None),
-                )
-            )
-            return [row.case_id for row in rows]
-
-    # -- one case
 
     def begin_leg(
         self, case_id: str, process: str, parameters: Mapping[str, Any], subject: str
@@ -281,44 +161,18 @@ class CaseFiles:
             case = _case(connection.execute(select(cases).where(cases.c.case_id == case_id)).one())
             return case, self._read(connection, case_id)
 
-        return self._contested(begin)
+        return self.contested(begin)
 
     def _open(
         self, connection: Connection, case_id: str, process: str, parameters: Mapping[str, Any], subject: str
     ) -> None:
-        known = connection.execute(select(occurrences.c.number).where(occurrences.c.case_id == case_id)).scalar()
-        if known is None:
-            latest = self._latest_occurrence(connection, process, subject)
-            if latest and latest.case_id is None:
-                known = latest.number
-                where = (
-                    occurrences.c.process == process,
-                    occurrences.c.subject == subject,
-                    occurrences.c.number == known,
-                )
-                connection.execute(update(occurrences).where(*where).values(case_id=case_id))
-            else:
-                known = latest.number + 1 if latest else 1
-                if latest and latest.case_id and self._is_open(connection, latest.case_id):
-                    raise RuntimeError(
-                        f"{process} for {subject} is already open as case {latest.case_id}: nothing was done here."
-                    )
-                connection.execute(
-                    insert(occurrences).values(
-                        process=process,
-                        subject=subject,
-                        number=known,
-                        parameters=dict(parameters),
-                        asked_at=self.now(),
-                        case_id=case_id,
-                    )
-                )
+        number = self.adopt(connection, case_id, process, parameters, subject)
         connection.execute(
             insert(cases).values(
                 case_id=case_id,
                 process=process,
                 subject=subject,
-                occurrence=known,
+                occurrence=number,
                 opened_at=self.now(),
                 epoch=0,
                 last_seq=0,
@@ -326,12 +180,7 @@ class CaseFiles:
                 last_hash=GENESIS,
             )
         )
-        payload = {
-            "process": process,
-            "subject": subject,
-            "occurrence": known,
-            "parameters": dict(parameters),
-        }
+        payload = {"process": process, "subject": subject, "occurrence": number, "parameters": dict(parameters)}
         self.append(case_id, Kind.OPENED, "case", "case", payload, connection=connection)
 
     def append(
@@ -463,82 +312,6 @@ class CaseFiles:
             raise ChainBroken(case_id, len(rows) + 1, "is missing at the end of the file")
         return len(rows)
 
-    # -- legs
-
-    def want_leg(self, case_id: str, connection: Connection | None = None) -> bool:
-        """Note that the case has something to do; true when that is news. The clock sees to it that a leg comes."""
-        if connection is None:
-            with self.writing() as own:
-                return self.want_leg(case_id, own)
-        done = connection.execute(
-            update(cases)
-            .where(cases.c.case_id == case_id, cases.c.closed_at.is_(None), cases.c.wanted_at.is_(None))
-            .values(wanted_at=self.now(), pushed_at=None)
-        )
-        return done.rowcount == 1
-
-    def claim_push(self, case_id: str, again_after: timedelta) -> bool:
-        """Take the right to tell the engine about a wanted leg; one caller in `again_after` gets it."""
-        with self.writing() as connection:
-            done = connection.execute(
-                update(cases)
-                .where(
-                    cases.c.case_id == case_id,
-                    cases.c.wanted_at.is_not(None),
-                    cases.c.pushed_at.is_(None) | (cases.c.pushed_at < self.now() - again_after),
-                )
-                .values(pushed_at=self.now())
-            )
-            return done.rowcount == 1
-
-    def beat(self, case_id: str, epoch: int) -> bool:
-        """Heartbeat of a running leg; false when a later leg has begun."""
-        return self._leg(case_id, epoch, self.now())
-
-    def end_leg(self, case_id: str, epoch: int) -> bool:
-        """The leg has let go of its case."""
-        return self._leg(case_id, epoch, None)
-
-    def _leg(self, case_id: str, epoch: int, seen: datetime | None) -> bool:
-        with self.writing() as connection:
-            done = connection.execute(
-                update(cases).where(cases.c.case_id == case_id, cases.c.epoch == epoch).values(leg_seen_at=seen)
-            )
-            return done.rowcount == 1
-
-    def lost_legs(self, silent_since: datetime) -> list[str]:
-        """Cases whose leg has not been heard of since a moment (UTC): its process is dead or cut off."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                select(cases.c.case_id).where(cases.c.closed_at.is_(None), cases.c.leg_seen_at < silent_since)
-            )
-            return [row.case_id for row in rows]
-
-    def unpushed(self, before: datetime) -> list[str]:
-        """Cases that want a leg and of which the engine was not told since `before` (UTC)."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                select(cases.c.case_id).where(
-                    cases.c.closed_at.is_(None),
-                    cases.c.wanted_at.is_not(None),
-                    cases.c.pushed_at.is_(None) | (cases.c.pushed_at < before),
-                )
-            )
-            return [row.case_id for row in rows]
-
-    def unsettled(self, closed_before: datetime) -> list[str]:
-        """Closed cases of which it is not known yet whether their run in the engine has ended too."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                select(cases.c.case_id).where(cases.c.closed_at < closed_before, cases.c.settled.is_(False))
-            )
-            return [row.case_id for row in rows]
-
-    def settle(self, case_id: str) -> None:
-        """The run of this closed case has ended."""
-        with self.writing() as connection:
-            connection.execute(update(cases).where(cases.c.case_id == case_id).values(settled=True))
-
     def label(self, case_id: str, account: str) -> None:
         """Set the account (an id) by which people know the case."""
         with self.writing() as connection:
@@ -567,7 +340,7 @@ class CaseFiles:
             )
             return True
 
-        return self._contested(ask)
+        return self.contested(ask)
 
 
 def is_completion(kind: Kind) -> bool:

@@ -6,9 +6,7 @@ people are played through the stand-ins' own doors; with `play="me"` the person 
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 import threading
 import time
@@ -16,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from sqlalchemy import select
@@ -24,6 +21,7 @@ from sqlalchemy import select
 from casework import wiring
 from casework.case import CaseFiles, Kind
 from casework.commands.site import Site, plan
+from casework.players import Download, Players, PlayFailed
 from casework.schema import waits
 from casework.settings import load
 from casework.story import timeline
@@ -34,7 +32,6 @@ __all__ = ["DemoFailed", "run"]
 TEAM, CUSTOMER, CSM = "team-104", "user-88", "staff-13"
 DELIVERABLE_BYTES = 50_000_000
 REASON = "We are moving to another vendor next quarter and want our data with us."
-RANGE_BYTES = 8 * 1024 * 1024
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.25
 
@@ -70,7 +67,10 @@ def run(*, once: bool, play: str | None) -> None:
         watching = threading.Thread(target=supervisor.watch, daemon=True)
         watching.start()
         stage = Stage(site, wiring.files(load().settings), console, me=play == "me", stopped=lambda: supervisor.stopped)
-        stage.play()
+        try:
+            stage.play()
+        except PlayFailed as failed:
+            raise DemoFailed(f"{failed} The logs are in {home / 'logs'}.") from failed
         console.print(f"\n[bold]Done in {time.monotonic() - began:.0f} s.[/]")
         if once:
             supervisor.stop()
@@ -90,18 +90,21 @@ class Stage:
     stopped: Callable[[], bool]
     case_id: str = ""
     _told: int = 0
-    _web: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, trust_env=False))
+    players: Players = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.players = Players(self.site.addresses["sandbox"], self.site.addresses["gateway"])
 
     def play(self) -> None:
         """The case, act by act."""
-        ticket = self.act("customer", "open_ticket", user_id=CUSTOMER)
+        ticket = self.players.act("customer", "open_ticket", user_id=CUSTOMER)
         self.says("customer", f"writes a mail: it becomes Zendesk ticket {ticket}, tagged data_export")
         self.case_id = self.until("the case to open", self._opened)
         self.console.print(f"         Prefect UI: {self.page}")
         self.until("the question for the reason", lambda: self.waiting("reason"))
         self.give_reason(ticket)
         self.until("the approval request", lambda: self.waiting("approval"))
-        self.approve()
+        self.approve(ticket)
         self.until("engineering's task", lambda: self.waiting("deliverable"))
         self.deliver()
         with self.progress("sealed into the vault") as bar:
@@ -118,22 +121,20 @@ class Stage:
         text = REASON
         if self.me:
             text = self.console.input("[bold]You are the customer.[/] What is the export for? ").strip() or REASON
-        self.act("customer", "reply", ticket=ticket, text=text)
+        self.players.act("customer", "reply", ticket=ticket, text=text)
         self.says("customer", "replies on the ticket with the reason")
 
-    def approve(self) -> None:
+    def approve(self, ticket: int) -> None:
         """The CSM presses the button in Slack, or the person at the terminal decides."""
-        message = self.until("the message in Slack", self._request)
-        link = re.search(r"<(http[^|>]+/decide/[^|>]+)", message["text"])
-        code = re.search(r"`([A-Z2-7]{4}-[A-Z2-7]{4})`", message["text"])
-        if link is None or code is None:
-            raise DemoFailed("The approval request in Slack has no link and no code.")
-        self.console.print(f"         decision link: {link[1]}\n         or the form in the Prefect UI, code {code[1]}")
+        asked = self.until("the message in Slack", lambda: self.players.asked(ticket, CSM))
+        self.console.print(
+            f"         decision link: {asked.link}\n         or the form in the Prefect UI, code {asked.code}"
+        )
         if self.me:
             self.console.print("[bold]You are the CSM.[/] Decide there; this goes on when you have.")
             self.until("your decision", lambda: not self.waiting("approval"), patience=3600)
             return
-        self.act("csm", "press", channel=message["channel"], action_id="decide:verdict=approve", staff_id=CSM)
+        self.players.act("csm", "press", channel=asked.channel, action_id="decide:verdict=approve", staff_id=CSM)
         self.says("CSM", "presses Approve in Slack")
 
     def deliver(self) -> None:
@@ -146,45 +147,26 @@ class Stage:
         if self.me:
             self.console.input("[bold]You are the engineer.[/] Press Enter to make the export. ")
         place = {"bucket": "engineering-drop", "prefix": f"exports/{self.case_id}/", "team_id": TEAM}
-        self.act("engineer", "place_deliverable", **place, size_bytes=DELIVERABLE_BYTES)
-        self.act("engineer", "complete", task=task)
+        self.players.act("engineer", "place_deliverable", **place, size_bytes=DELIVERABLE_BYTES)
+        self.players.act("engineer", "complete", task=task)
         self.says("engineer", f"puts {DELIVERABLE_BYTES // 1_000_000} MB into the drop and completes the Asana task")
 
     def download(self, ticket: int) -> None:
         """The customer opens the link, has the code sent, and downloads in ranges, acknowledging each."""
-        state = self._web.get(f"{self.site.addresses['sandbox']}/sandbox/state").json()
-        comments = state["zendesk"]["comments"][str(ticket)]
-        address = next(
-            found[1]
-            for comment in reversed(comments)
-            if comment["public"] and (found := re.search(r"<(http\S+/d/[\w-]+)>", comment["body"]))
-        )
+        address = self.until("the link on the ticket", lambda: self.players.link(ticket))
         if self.me:
             self.console.print(f"[bold]You are the customer.[/] Open {address} and have the code sent.")
-            self.until("the code", lambda: self._code(state), patience=3600)
-            self.console.print(f"         the code in the mailbox: {self._code(state)}")
+            self.until("the code", lambda: self.players.mailed_code(CUSTOMER), patience=3600)
+            self.console.print(f"         the code in the mailbox: {self.players.mailed_code(CUSTOMER)}")
             self.until("your download", lambda: not self.waiting("download"), patience=3600)
             return
-        page = self._web.get(address).text
-        forms = {"csrf": _csrf(page)}
-        same = {"Origin": self.site.addresses["gateway"]}
-        self._ok(self._web.post(f"{address}/code", data=forms, headers=same))
-        code = self.until("the code in the mailbox", lambda: self._code(state))
-        claimed = self._ok(
-            self._web.post(f"{address}/claim", data=forms | {"code": code}, headers=same, follow_redirects=True)
-        )
-        size = int(re.search(r'data-size="(\d+)"', claimed.text)[1])  # type: ignore[index]
+        browser = Download(self.players, address)
+        browser.send_code()
+        browser.claim(self.until("the code in the mailbox", lambda: self.players.mailed_code(CUSTOMER)))
         self.says("customer", "opens the link and types the code that came by mail")
-        digest = hashlib.sha256()
-        headers = same | {"X-CSRF": _csrf(claimed.text)}
         with self.progress("downloaded") as bar:
-            for start in range(0, size, RANGE_BYTES):
-                end = min(start + RANGE_BYTES, size)
-                wanted = {"Range": f"bytes={start}-{end - 1}"}
-                digest.update(self._ok(self._web.get(f"{address}/file", headers=wanted)).content)
-                self._ok(self._web.post(f"{address}/ack", json={"start": start, "end": end}, headers=headers))
-                bar.update(bar.task_ids[0], completed=end, total=size)
-        self._ok(self._web.post(f"{address}/ack", json={"sha256": digest.hexdigest()}, headers=headers))
+            while browser.go_on():
+                bar.update(bar.task_ids[0], completed=browser.arrived, total=browser.size)
 
     def certificate(self, ending: str) -> None:
         """The certificate, the checked file, and where to look."""
@@ -258,11 +240,6 @@ class Stage:
 
     # -- what can be seen from outside
 
-    def act(self, role: str, name: str, **values: object) -> Any:
-        """Let somebody act in the stand-ins; the result."""
-        address = f"{self.site.addresses['sandbox']}/sandbox/people/{role}/{name}"
-        return self._ok(self._web.post(address, json=values)).json()["result"]
-
     def waiting(self, key: str) -> bool:
         """Whether the question is open."""
         with self.files.reading() as connection:
@@ -276,40 +253,9 @@ class Stage:
     def _opened(self) -> str | None:
         return next((case.case_id for case in self.files.open_cases()), None)
 
-    def _request(self) -> dict[str, Any] | None:
-        """The Slack message that asks the CSM."""
-        state = self._web.get(f"{self.site.addresses['sandbox']}/sandbox/state").json()
-        for channel, said in state["slack"]["messages"].items():
-            for message in said:
-                if "decide:verdict=approve" in str(message.get("blocks")):
-                    return {"channel": channel, "text": str(message["blocks"][0]["text"]["text"])}
-        return None
-
-    def _code(self, state: dict[str, Any]) -> str | None:
-        """The newest code in the customer's mailbox."""
-        address = state["roster"]["users"][CUSTOMER]["email"]
-        mails = self._web.get(f"{self.site.addresses['sandbox']}/sandbox/mailbox", params={"address": address}).json()
-        codes = [found[0] for mail in mails if (found := re.search(r"\b\d{6}\b", mail["body"]))]
-        return codes[-1] if codes else None
-
     def _show_sealing(self, bar: Progress) -> None:
         """What the Prefect UI shows of the upload."""
         wanted = {"artifacts": {"type": {"any_": ["progress"]}, "flow_run_id": {"any_": [self.case_id]}}}
-        answer = self._web.post(f"{self.site.addresses['prefect']}/api/artifacts/filter", json=wanted)
-        if answer.status_code == httpx.codes.OK and answer.json():
-            bar.update(bar.task_ids[0], completed=answer.json()[0]["data"] / 100 * DELIVERABLE_BYTES)
-
-    def _ok(self, answer: httpx.Response) -> httpx.Response:
-        if answer.status_code >= httpx.codes.BAD_REQUEST:
-            raise DemoFailed(
-                f"{answer.request.url.path.split('/')[1]} answered {answer.status_code}: {answer.text[:300]}"
-            )
-        return answer
-
-
-def _csrf(page: str) -> str:
-    """The value that the page's forms carry."""
-    found = re.search(r'(?:name="csrf" value|data-csrf)="([^"]+)"', page)
-    if found is None:
-        raise DemoFailed("The download page has no form.")
-    return found[1]
+        found = self.players.web.post(f"{self.site.addresses['prefect']}/api/artifacts/filter", json=wanted)
+        if found.is_success and found.json():
+            bar.update(bar.task_ids[0], completed=found.json()[0]["data"] / 100 * DELIVERABLE_BYTES)

@@ -17,17 +17,11 @@ from casework.systems.errors import NotFound, Temporary
 from casework.systems.mail import Mail
 from casework.systems.zendesk import Zendesk
 from deployments.triggers import started_by
+from policies import messages
 
 __all__ = ["code_sender", "own_account", "starter", "tell_slack"]
 
 logger = logging.getLogger(__name__)
-
-CODE_SUBJECT = "Your code for the download"
-CODE_BODY = """Your code for the download is {code}.
-
-Enter it on the page where you asked for it. It is valid for 10 minutes.
-If you did not ask for it, somebody else has opened your link: answer on the ticket and tell us.
-"""
 
 
 def starter(around: Runtime, zendesk: Zendesk) -> Callable[[str, str], None]:
@@ -66,7 +60,8 @@ def code_sender(zendesk: Zendesk, mail: Mail) -> Callable[[Link, str], None]:
         address = zendesk.user(ticket.requester_id).email
         if not address:
             raise NotFound("Zendesk", f"mail a code for ticket {ticket.id}", "the requester has no address")
-        mail.send(address, CODE_SUBJECT, CODE_BODY.format(code=code), link.link_id)
+        text = messages.render("common/download-code", code=code)
+        mail.send(address, text.subject or "", text.body, link.link_id)
 
     return send
 

@@ -52,6 +52,7 @@ def timeline(entries: Sequence[Entry], *, whole: bool = False) -> list[Line]:
 def _say(entry: Entry) -> str:
     payload = entry.payload
     key = entry.key.removesuffix("/1")
+    question = entry.key.partition(">")[0].removesuffix("/1")
     match entry.kind:
         case Kind.OPENED:
             return f"{payload['process']} opened for {payload['subject']} (occurrence {payload['occurrence']})"
@@ -68,9 +69,9 @@ def _say(entry: Entry) -> str:
         case Kind.FAULT_PARKED:
             return f"{key}: {payload['error']}"
         case Kind.ESCALATED:
-            return f"{key}: may now also be answered by {', '.join(payload['who'])}"
+            return f"{question}: may now also be answered by {', '.join(payload['who'])}"
         case Kind.REMINDER_SENT:
-            return f"{key}: {'reminded' if payload['sent'] else 'superseded by a later reminder'}"
+            return f"{question}: {'reminded' if payload['sent'] else 'superseded by a later reminder'}"
         case Kind.CANCEL_ASKED:
             return f"to be ended early, asked by {entry.actor}: {payload['reason']}"
         case Kind.CLOSED:

@@ -46,7 +46,8 @@ class AlreadyRunning(RuntimeError):
 class Child:
     """A process to keep alive. It is ready when `ready`, an HTTP address, answers 200; None: at once.
 
-    With `once` it must end with exit code 0 before the next is started.
+    With `once` it must end with exit code 0 before the next is started. When the child that it `needs` has died,
+    it is ended too, and both are started again, the needed one first: until that is ready.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Child:
     ready: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     once: bool = False
+    needs: str | None = None
 
 
 @dataclass(slots=True)
@@ -162,12 +164,28 @@ class Supervisor:
         if event is not None:
             name, pid = event
             life = self._lives[name]
-            if life.process.pid == pid:
+            if life.process.pid == pid and name not in due:
                 due[name] = time.monotonic() + self._mourn(life)
+                self._end_those_that_need(name)
         for name in [name for name, moment in due.items() if moment <= time.monotonic()]:
+            child = self._lives[name].child
+            if child.needs is not None and not self._is_ready(child.needs):
+                due[name] = time.monotonic() + POLL_SECONDS
+                continue
             del due[name]
-            self._begin(self._lives[name].child)
-            self._attend(self._lives[name].child)
+            self._begin(child)
+            self._attend(child)
+
+    def _end_those_that_need(self, name: str) -> None:
+        for other, life in self._lives.items():
+            if life.child.needs == name and other not in self._due:
+                self._due[other] = time.monotonic()
+                self._say(f"{other} is ended and started again with {name}, which it needs.")
+                self._kill(life.process.pid)
+
+    def _is_ready(self, name: str) -> bool:
+        child = self._lives[name].child
+        return name not in self._due and (child.ready is None or self._answers(child.ready))
 
     def _begin(self, child: Child) -> None:
         known = self._lives.get(child.name)

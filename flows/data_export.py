@@ -67,8 +67,7 @@ def data_export(ticket: int) -> str:
     link = delivery.open_link(sealed, expires)
     zendesk.note(ticket, "data_export/note-ready", vault=sealed.vault, digest=sealed.sealed_sha256, until=expires)
     delivery.send_link(ticket, link, "data_export/ready", expires)
-    received = await_download(request, link, expires)
-    return finish(request, prefix, task, Ending.DELIVERED if received else Ending.EXPIRED)
+    return finish(request, prefix, task, await_download(request, link, expires))
 
 
 @dataclass(frozen=True)
@@ -367,8 +366,8 @@ def choose_vault(request: Request) -> str:
     return vault.value
 
 
-def await_download(request: Request, link: str, expires: datetime) -> bool:
-    """Wait for the one download; False when the link ended without it. A download that runs may end it later."""
+def await_download(request: Request, link: str, expires: datetime) -> Ending:
+    """Wait for the one download, and say how it ended. A download that runs may end after the link's expiry."""
     ticket = request.ticket
     receipt = wait_for(
         forms.Receipt,
@@ -386,7 +385,8 @@ def await_download(request: Request, link: str, expires: datetime) -> bool:
         look=lambda _: delivery.outcome(link),
         look_every=look_every,
     )
-    return receipt is not None and receipt.outcome == "received"
+    ended = {"received": Ending.DELIVERED, "revoked": Ending.CANCELLED}
+    return ended.get(receipt.outcome, Ending.EXPIRED) if receipt else Ending.EXPIRED
 
 
 def finish(request: Request, prefix: str, task: str, ending: Ending) -> str:

@@ -54,10 +54,7 @@ def postgres(postgres_server: Any) -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     """The same deployment on each of the two databases."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/cases.db"
-    else:
-        url = request.getfixturevalue("postgres")
+    url = f"sqlite:///{tmp_path}/cases.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
     with Desk(url, START) as desk:
         yield desk
 

@@ -269,6 +269,7 @@ def test_of_two_opposite_answers_at_once_one_counts(any_desk: Desk) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_of_two_opposite_answers_at_once_one_counts_a_thousand_times(any_desk: Desk) -> None:
     """The same, a thousand times."""
     race_of_answers(any_desk, 1000)
@@ -436,6 +437,7 @@ TestAnswering.settings = settings(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_answering_at_random_for_long() -> None:
     """The same machine, with many more and longer stories."""
     from hypothesis.stateful import run_state_machine_as_test

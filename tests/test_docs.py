@@ -1,25 +1,47 @@
-"""What the documentation names is there: files, headings, `casework` commands, `make` targets."""
+"""What the documentation says is so: links, commands, settings, the case file, numbers, tests it names, the tutorial."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 import yaml
+from pydantic import BaseModel
 
+from casework import schema
+from casework.case import Kind
 from casework.cli import app
+from casework.sandbox import misbehave, server
+from casework.sandbox.deliverables import FAULTS
+from casework.settings import Settings
+from casework.wiring import NEEDED
+from policies.data_export import NUMBERS, Ending
+from policies.messages import CATALOGUES
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("**/*.md")])
+PICTURES = ("waiting-case.png", "approval-form.png", "story.png", "decision-page.png", "download-page.png")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```(?:console|bash|sh|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`(casework [^`\n]+|make [^`\n]+)`")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+GIVEN = re.compile(r"^```(\w+) (file|append)=(\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 COMMANDS = {command.name: command for command in typer.main.get_command(app).commands.values()}  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def anchor(heading: str) -> str:
@@ -28,11 +50,15 @@ def anchor(heading: str) -> str:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """The shell commands of a page, each as words."""
-    for block in BLOCK.findall(page.read_text()):
+    """The commands that a page shows, in blocks of shell and in running text, each as words."""
+    text = page.read_text()
+    for block in BLOCK.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
             if words := shlex.split(line.removeprefix("$ "), comments=True):
                 yield words
+    for span in SPAN.findall(FENCE.sub("", text)):
+        if "…" not in span:
+            yield shlex.split(span)
 
 
 def wrong_with(words: list[str]) -> str | None:
@@ -41,9 +67,7 @@ def wrong_with(words: list[str]) -> str | None:
     if name == "make":
         unknown = [word for word in rest if "=" not in word and word not in TARGETS]
         return f"make has no target {unknown[0]}" if unknown else None
-    if name != "casework" or not rest:
-        return None
-    if rest[0].startswith("-"):
+    if name.rsplit("/", 1)[-1] != "casework" or not rest or rest[0].startswith("-"):
         return None
     command = COMMANDS.get(rest[0])
     if command is None:
@@ -53,10 +77,33 @@ def wrong_with(words: list[str]) -> str | None:
     return next((f"casework {rest[0]} has no {word}" for word in unknown if word not in known), None)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def table(page: str, heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading, as cells without back-ticks."""
+    text = (DOCS / page).read_text()
+    start = re.search(rf"^#+ {re.escape(heading)}$", text, re.MULTILINE)
+    assert start, f"{page} has no heading {heading!r}"
+    lines = iter(text[start.end() :].splitlines())
+    rows = []
+    for line in lines:
+        if line.startswith("|"):
+            rows.append([cell.strip().replace("`", "") for cell in re.split(r"(?<!\\)\|", line.strip("|"))])
+        elif rows or line.startswith("#"):
+            break
+    return rows[2:]
+
+
+def column(page: str, heading: str, number: int = 0) -> list[str]:
+    """One column of a table."""
+    return [row[number] for row in table(page, heading)]
+
+
+# -- every page
+
+
+@pages
 def test_links_lead_somewhere(page: Path) -> None:
-    """Each link to a file of ours names one that is there, and each anchor a heading in it."""
-    for target in LINK.findall(page.read_text()):
+    """Each link to a file of ours, pictures among them, names one that is there, and each anchor a heading in it."""
+    for target in LINK.findall(FENCE.sub("", page.read_text())):
         if re.match(r"[a-z]+:", target):
             continue
         path, _, wanted = target.partition("#")
@@ -66,23 +113,232 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert wanted in map(anchor, HEADING.findall(file.read_text())), f"{target}: no such heading"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pages
 def test_commands_are_right(page: Path) -> None:
-    """Each `casework` and `make` command in a block of shell exists, with the options it is shown with."""
+    """Each `casework` and `make` command, in a block of shell or in a sentence, exists with the options shown."""
     assert [wrong for words in commands(page) if (wrong := wrong_with(words))] == []
 
 
 def test_wrong_commands_are_found() -> None:
     """The check itself finds an unknown command, option and target, and passes right ones."""
     assert wrong_with(["casework", "fly"]) == "there is no command casework fly"
-    assert wrong_with(["casework", "inbox", "--loud"]) == "casework inbox has no --loud"
+    assert wrong_with([".venv/bin/casework", "inbox", "--loud"]) == "casework inbox has no --loud"
     assert wrong_with(["make", "coffee"]) == "make has no target coffee"
-    for right in (
-        "casework decide 4711 csm-approval verdict=deny --as staff-11",
-        "make demo ONCE=1",
-        "ls -l",
-    ):
+    for right in ("casework decide 4711 approval verdict=deny --as staff-11", "make demo ONCE=1", "ls -l"):
         assert wrong_with(shlex.split(right)) is None
+
+
+@pages
+def test_tests_that_are_named_exist(page: Path) -> None:
+    """Each `tests/…::test_…` that a page gives as proof is there."""
+    for file, name in TEST_NAMED.findall(page.read_text()):
+        assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file} has no {name}"
+
+
+@pages
+def test_pages_are_portable(page: Path) -> None:
+    """No page holds an address of a real company or a path of one machine."""
+    text = page.read_text()
+    known = ("keepachangelog.com", "semver.org", "slack.com", "app.asana.com", "dropboxapi.com")
+    for host in re.findall(r"https?://([\w.-]+)", text):
+        local = host.startswith("127.0.0.1") or host.endswith(".example") or host == "localhost"
+        assert local or host.endswith(known), host
+    assert not re.search(r"(?<![\w/.])/(?:work|home|root|Users)/", text)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_are_shown(name: str) -> None:
+    """Each picture is there, is a PNG, and stands on a page."""
+    assert (DOCS / "pictures" / name).read_bytes().startswith(b"\x89PNG")
+    assert any(f"pictures/{name})" in page.read_text() for page in PAGES)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("**/*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_every_page_is_reached(page: Path) -> None:
+    """Each page of the documentation is linked to from another one."""
+    others = (other for other in PAGES if other != page)
+    assert any(
+        (other.parent / target.partition("#")[0]).resolve() == page
+        for other in others
+        for target in LINK.findall(other.read_text())
+    )
+
+
+# -- reference pages against the code
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting as the code has it."""
+
+    name: str
+    default: str
+
+
+def settings(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Setting]:
+    """Every setting, with its default as the page writes it."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from settings(field.annotation, f"{prefix}{name}.")
+        else:
+            yield Setting(prefix + name, said(field.default))
+
+
+def said(value: Any) -> str:
+    """A value as a page writes it."""
+    match value:
+        case None | ():
+            return "–"
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ", ".join(map(str, value))
+    return str(value)
+
+
+def test_the_settings_page_has_every_setting() -> None:
+    """Names, defaults and the mark of what must be set are those of the code, in its order."""
+    rows = table("reference/settings.md", "All settings")
+    assert [Setting(row[0], row[1]) for row in rows] == list(settings())
+    assert {row[0] for row in rows if row[2] == "yes"} == set(NEEDED)
+
+
+def test_the_command_page_has_every_command() -> None:
+    """Each command stands there with exactly its arguments and options."""
+    text = (DOCS / "reference" / "cli.md").read_text()
+    for name, command in COMMANDS.items():
+        section = re.search(rf"^## `casework {name}`$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        assert section, f"cli.md has no section for casework {name}"
+        told = set(re.findall(r"^\| `(--[\w-]+)", section[1], re.MULTILINE))
+        options = {
+            option
+            for parameter in command.params
+            if parameter.param_type_name == "option"
+            for option in parameter.opts
+            if option != "--help"
+        }
+        assert told == options, name
+    assert set(re.findall(r"^## `casework ([\w-]+)`$", text, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_the_case_file_page_has_every_kind_and_table() -> None:
+    """Kinds of entries, which of them settle a key, and tables are those of the code."""
+    kinds = table("reference/case-file.md", "Kinds of entries")
+    assert [row[0] for row in kinds] == [kind.value for kind in Kind]
+    assert [row[0] for row in kinds if row[2] == "yes"] == [k.value for k in Kind if k.value in schema.COMPLETIONS]
+    assert set(column("reference/case-file.md", "Tables")) == set(schema.metadata.tables)
+
+
+def numbers(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every number of the policy by its name in the file."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from numbers(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, said(value)
+
+
+def test_the_data_export_page_has_every_number() -> None:
+    """The page's numbers are those that the project reads; a manager who changes one changes the page with it."""
+    assert [(row[0], row[1]) for row in table("reference/data-export.md", "Numbers")] == list(numbers(NUMBERS))
+
+
+def test_the_data_export_page_has_every_ending_and_message() -> None:
+    """Endings and messages are those of the code."""
+    assert {ending.partition(":")[0] for ending in column("reference/data-export.md", "Endings")} == {
+        ending.value for ending in Ending
+    }
+    assert set(column("reference/data-export.md", "Messages")) == set(CATALOGUES["data_export"])
+
+
+def test_the_data_export_page_proves_each_row() -> None:
+    """Each row of what happens names at least one scenario that plays it."""
+    for heading in ("Decisions", "What happens"):
+        for row in table("reference/data-export.md", heading):
+            assert "::test_" in row[-1], row[0]
+
+
+def test_the_delivery_page_accounts_for_each_behaviour() -> None:
+    """Each behaviour names its test, or says what is missing."""
+    rows = table("reference/delivery.md", "Behaviours")
+    assert [row[0] for row in rows] == [str(number) for number in range(1, len(rows) + 1)]
+    for row in rows:
+        assert "::test_" in row[2] or "not built" in row[2], row[0]
+
+
+def test_the_sandbox_page_has_every_act_and_fault() -> None:
+    """Acts of people, faults of vendors and of deliverables are those that the stand-ins know."""
+    assert {tuple(row[:2]) for row in table("reference/sandbox.md", "People")} == {
+        (role, act)
+        for role, acts in server._ACTS.items()
+        for act in acts
+    }
+    assert set(column("reference/sandbox.md", "Faults of vendors")) == set(misbehave.KINDS)
+    assert set(column("reference/sandbox.md", "Faults of deliverables")) == set(FAULTS)
+
+
+def test_the_rooms_on_the_page_are_those_that_there_are() -> None:
+    """The README's map names folders that exist."""
+    text = (ROOT / "README.md").read_text()
+    for folder in re.findall(r"^\| `([\w/]+/)` \|", text, re.MULTILINE):
+        assert (ROOT / folder).is_dir(), folder
+
+
+# -- the tutorial
+
+
+def make(kind: str, how: str, file: Path, given: str) -> None:
+    """Do what a block of the tutorial says: make a file, add to its end, or replace lines in it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "diff":
+        lines = given.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] in "- ")
+        new = "".join(line[1:] for line in lines if line[0] in "+ ")
+        text = file.read_text()
+        assert text.count(old) == 1, f"{file.name} has these lines {text.count(old)} times:\n{old}"
+        file.write_text(text.replace(old, new))
+    elif how == "append":
+        file.write_text(f"{file.read_text().rstrip()}\n{'' if file.suffix == '.yaml' else chr(10) * 2}{given}")
+    else:
+        assert not file.exists(), f"{file.name} is there already"
+        file.write_text(given)
+
+
+def test_the_tutorial_works(tmp_path: Path) -> None:
+    """In a copy of the project, every file of the tutorial is made as it says; its test, formatting and rules hold."""
+    for room in ("casework", "deployments", "flows", "policies", "tasks", "tests"):
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "prefect.yaml"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    text = (DOCS / "tutorial.md").read_text()
+    blocks = GIVEN.findall(text)
+    assert len(re.findall(r"^```python", text, re.MULTILINE)) == sum(kind == "python" for kind, *_ in blocks)
+    for kind, how, name, given in blocks:
+        make(kind, how, tmp_path / name, given)
+
+    tests = ["tests/scenarios/test_call_back.py", "tests/test_cli.py::test_prefect_yaml_says_what_is_deployed"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *tests],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-1000:]
+    assert re.search(r"\b4 passed", ran.stdout), ran.stdout[-500:]
+    lint = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", "flows", "tasks", "tests/scenarios/test_call_back.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert lint.returncode == 0, lint.stdout
+
+
+# -- how it runs
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "deployments").glob("**/*.yaml")), ids=lambda file: file.name)

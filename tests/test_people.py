@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,14 +50,18 @@ def test_a_changed_link_is_not_read(place: int, letter: str, cut: bool) -> None:
     token = MINE.token(SECRET)
     place %= len(token)
     changed = token[:place] if cut else token[:place] + letter + token[place + 1 :]
-    try:
-        read = read_token(SECRET, changed)
-    except ValueError as error:
-        assert "not complete or was changed" in str(error)
-    else:
-        # The last letter of base64 carries bits that mean nothing.
-        assert changed == token or (place == len(token) - 1 and not cut)
-        assert read.person.id == ANA.id
+    # The last letter of base64 carries bits that mean nothing.
+    if changed == token or (place == len(token) - 1 and not cut and same_bytes(changed, token)):
+        assert read_token(SECRET, changed).person.id == ANA.id
+        return
+    with pytest.raises(ValueError, match="not complete or was changed"):
+        read_token(SECRET, changed)
+
+
+def same_bytes(one: str, other: str) -> bool:
+    """Whether two tokens have the same signature once decoded."""
+    first, second = (urlsafe_b64decode(token.rsplit(".", 1)[1] + "==") for token in (one, other))
+    return first == second
 
 
 @given(st.text(max_size=40))
@@ -73,12 +79,12 @@ def test_a_code_is_short_and_plain_to_type() -> None:
     assert set(code.replace("-", "")) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 
 
-@given(st.text(max_size=30))
-def test_one_code_has_one_hash(typed: str) -> None:
-    """However a code is typed, its hash is the same, and the hash is not the code."""
-    assert code_hash(typed) == code_hash(f" {typed.lower()} -") or typed.lower().upper() != typed.upper()
-    assert normal_code(normal_code(typed)) == normal_code(typed)
-    assert normal_code(typed) == "" or normal_code(typed) not in code_hash(typed).upper()[:0]
+@given(st.text("ABCabc019 -_.\t\n", max_size=30))
+def test_a_code_has_one_spelling(typed: str) -> None:
+    """However a code is typed, one hash is looked for; other letters give another."""
+    assert code_hash(typed) == code_hash(f" {typed.lower()} -") == code_hash(normal_code(typed))
+    assert code_hash(typed) != code_hash(typed + "x")
+    assert set(normal_code(typed)) <= set("ABC019")
 
 
 @pytest.mark.parametrize(

@@ -222,10 +222,11 @@ def story_of_size(desk: Desk, run: Run) -> list[tuple[str, str, str, str]]:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_killed_anywhere_it_ends_as_if_nothing_had_happened(desk: Desk, kills: Kills, script: str) -> None:
     """Laws 1, 2, 6, 7, 8: whenever it is killed, every effect is there once and the file is the same."""
-    assert sweep(desk, kills, script, stride=17) > 15
+    assert sweep(desk, kills, script, stride=23) > 12
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_killed_at_every_single_moment(any_desk: Desk, kills: Kills, script: str) -> None:
     """The same for every moment there is, on both databases."""
@@ -235,7 +236,7 @@ def test_killed_at_every_single_moment(any_desk: Desk, kills: Kills, script: str
 def test_killed_on_postgresql(postgres: str, kills: Kills) -> None:
     """The same on PostgreSQL, at a few moments spread over the script."""
     with Desk(postgres, START) as desk:
-        assert sweep(desk, kills, "cancelled", stride=47) > 5
+        assert sweep(desk, kills, "cancelled", stride=61) > 4
 
 
 # -- law 3: fenced

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
-from casework.case import Occurrence
 from casework.engine import EngineAway
+from casework.occurrence import Occurrence
 from casework.systems.errors import Refused, Temporary
 from tests.desk import Desk
 from tests.toy import ANA, code, outside
@@ -56,7 +57,7 @@ def test_away_it_answers_nobody(desk: Desk) -> None:
     asked = (
         lambda: desk.engine.resume(run.case_id),
         lambda: desk.engine.finished(run.case_id),
-        lambda: desk.engine.cancelled_runs(desk.engine.now()),
+        lambda: desk.engine.cancelled_runs(timedelta(hours=1)),
         lambda: desk.engine.start(Occurrence("moving", "x", 1, {}, None)),
     )
     for ask in asked:
@@ -94,6 +95,6 @@ def test_a_task_is_tried_again_only_after_a_temporary_fault(desk: Desk) -> None:
 def test_a_test_that_never_comes_to_rest_is_stopped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A case that wakes itself for ever fails the test instead of hanging it."""
     run = desk.start("moving", number=1)
-    monkeypatch.setattr(desk.engine, "cancelled_runs", lambda since: desk.engine.resume(run.case_id) or [])
+    monkeypatch.setattr(desk.engine, "cancelled_runs", lambda within: desk.engine.resume(run.case_id) or [])
     with pytest.raises(AssertionError, match="do not come to rest"):
         desk.settle()

@@ -127,6 +127,25 @@ def test_a_killed_child_is_started_again_and_that_is_said(site: Site) -> None:
             until(lambda old=old: site.pid("gateway") != old and answers(child))
 
 
+def test_what_needs_a_killed_child_is_started_again_after_it(site: Site) -> None:
+    """When a child dies, the one that needs it is ended, and comes back only once the other answers again."""
+    server = site.server("server")
+    seen = site.folder / "seen"
+    look = "import sys, time, urllib.request as u; u.urlopen(sys.argv[1]); open(sys.argv[2], 'a').write('x'); time.sleep(60)"
+    worker = Child("worker", [sys.executable, "-c", look, server.ready or "", str(seen)], needs="server")
+    with watched(site.supervisor(server, worker)):
+        until(seen.exists)
+        first = site.pid("worker")
+        os.kill(site.pid("server"), signal.SIGKILL)
+        said = [site.said.get(timeout=10), site.said.get(timeout=10)]
+        assert "server ended (signal SIGKILL)" in said[0]
+        assert said[1] == "worker is ended and started again with server, which it needs."
+        until(lambda: seen.read_text() == "xx")
+        assert site.pid("worker") != first
+        assert not alive(first)
+        assert site.said.empty()
+
+
 def test_the_pauses_grow(site: Site) -> None:
     """A child that dies at once is started again after growing pauses, not in a hot loop."""
     child = Child("sick", [sys.executable, "-c", "import os; os.write(1, b'x'); os._exit(3)"])

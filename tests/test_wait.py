@@ -38,7 +38,6 @@ from tests.toy import (
     tell,
 )
 
-
 AN_HOUR = Minutes(60)
 
 

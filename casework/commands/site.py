@@ -86,6 +86,8 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
             (*python, *work, "--type", "process", "--install-policy", "never", "--with-healthcheck"),
             f"{at['worker']}/health",
             environment | WORKER_SECONDS | health,
+            # A worker that outlives its server no longer hears of cancelled runs (Prefect 3.8.8).
+            needs="prefect" if "prefect" in ports else None,
         )
     )
     addresses = {

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from casework.case import Occurrence
+from casework.occurrence import Occurrence
 
 __all__ = ["Engine", "EngineAway", "Pause", "Standing", "Typed"]
 

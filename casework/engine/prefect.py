@@ -23,14 +23,9 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactUpdate
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterKey,
-    FlowRunFilter,
-)
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
-from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
@@ -38,8 +33,8 @@ from prefect.input import RunInput
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Scheduled
 
-from casework.case import Occurrence
 from casework.engine import EngineAway, Pause, Standing, Typed
+from casework.occurrence import Occurrence
 from casework.process import Process
 from casework.systems.errors import Temporary
 
@@ -171,14 +166,18 @@ class PrefectEngine:
 
     def show(self, case_id: str, standing: Standing) -> None:
         key = f"story-{case_id}"
-        same = ArtifactFilter(
-            key=ArtifactFilterKey(any_=[key]), flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(case_id)])
-        )
+        # The client's own `read_artifacts` sends nulls that the server refuses with 422 (3.8.8).
+        newest = {
+            "artifacts": {"key": {"any_": [key]}, "flow_run_id": {"any_": [case_id]}},
+            "sort": "CREATED_DESC",
+            "limit": 1,
+        }
         with self._client() as client:
             client.update_flow_run(UUID(case_id), name=standing.name, tags=[TAG, *standing.tags])
-            told = client.read_artifacts(artifact_filter=same, sort=ArtifactSort.CREATED_DESC, limit=1)
+            told = client.request("POST", "/artifacts/filter", json=newest).json()
             if told:
-                client.update_artifact(told[0].id, ArtifactUpdate(data=standing.story, description=standing.name))
+                update = ArtifactUpdate(data=standing.story, description=standing.name)
+                client.update_artifact(UUID(told[0]["id"]), update)
             elif FlowRunContext.get() is not None:
                 create_markdown_artifact(standing.story, key=key, description=standing.name)
 

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
-from casework.case import Occurrence
 from casework.clock import instant
 from casework.engine import EngineAway, Pause, Standing, Typed
+from casework.occurrence import Occurrence
 from casework.process import processes
 from casework.systems.errors import Temporary
 

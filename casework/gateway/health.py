@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fastapi import APIRouter
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,7 +49,7 @@ def _database(gateway: Gateway) -> str | None:
 
 def _engine(gateway: Gateway) -> str | None:
     try:
-        gateway.runtime.engine.cancelled_runs(gateway.runtime.files.now())
+        gateway.runtime.engine.cancelled_runs(timedelta(seconds=1))
     except EngineAway as away:
         return str(away)
     return None

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,12 +22,19 @@ from tests.scenarios.office import Office, empty
 flow = importlib.import_module("flows.data_export")
 
 
-@pytest.fixture(scope="session")
-def cloud() -> Iterator[aws.Aws]:
-    """S3 and SES for the session; each test finds them empty."""
+@cache
+def _running() -> aws.Aws:
+    # moto has one memory in a process, so there is one server, also for the folders that borrow this fixture.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with aws.running() as cloud:
-        yield cloud
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(aws.running())
+
+
+@pytest.fixture(scope="session")
+def cloud() -> aws.Aws:
+    """S3 and SES for the session; each test finds them empty."""
+    return _running()
 
 
 @pytest.fixture(scope="session")

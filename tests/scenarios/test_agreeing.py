@@ -128,6 +128,29 @@ def test_agreed_in_the_engines_form_with_a_personal_code(office: Office) -> None
     assert run.typed == {}
 
 
+def test_agreed_in_slack(office: Office) -> None:
+    """The button agrees for the CSM who presses it; the same message forwarded to a colleague agrees to nothing."""
+    ticket, run = asked_to_agree(office)
+    forwarded = office.press("staff-13", by="staff-12")
+    assert isinstance(forwarded, Refused)
+    assert forwarded.why is Refusal.NOT_YOURS
+    assert isinstance(office.press("staff-13", by="staff-13"), Accepted)
+    assert office.waiting(run) == ["deliverable/1"]
+    assert any("by slack, with a verified identity" in note for note in office.said(ticket, False))
+
+
+def test_a_stale_button_does_nothing(office: Office) -> None:
+    """The button of an earlier asking does not answer the question that is asked again."""
+    _, run = asked_to_agree(office)
+    (channel,) = office.direct_messages("staff-13")
+    first = office.world.state["slack"]["messages"][channel][-1]["ts"]
+    office.advance(days=14.1)
+    office.answer(run, "staff-41", decision="ask again and wait on")
+    stale = office.press("staff-13", by="staff-13", ts=first)
+    assert isinstance(stale, Refused)
+    assert office.waiting(run) == ["approval/2"]
+
+
 @pytest.mark.parametrize("code", ["AAAA-BBBB", ""], ids=["wrong", "none"])
 def test_a_form_without_the_right_code_counts_for_nothing(office: Office, code: str) -> None:
     """In the Prefect UI nobody answers without a code that was sent to them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from datetime import timedelta
 
 from casework.case import Kind
 from casework.delivery.link import Refusal
@@ -87,6 +88,48 @@ def test_the_link_opens_nothing_after_seven_days(office: Office) -> None:
     assert isinstance(code, str)
     office.engine.sleep(7 * 86400)
     assert isinstance(links.claim(links.token(link.link_id), code), Refusal)
+
+
+def test_revoked(office: Office) -> None:
+    """A link that colleagues revoke: all is destroyed, and the customer reads that the export was stopped."""
+    ticket, run = made(office)
+    link = office.delivery.links.of_deliverable(run.case_id)
+    assert link is not None
+    office.delivery.links.revoke(link.link_id)
+    office.advance(hours=12.1)
+    assert_closed(office, run, "cancelled")
+    assert_nothing_left(office, run, "revoked")
+    assert "was stopped before it was done" in office.said(ticket)[-1]
+
+
+def test_a_download_may_end_after_the_expiry(office: Office) -> None:
+    """Claimed a minute before the expiry, the download may still end: the case waits for it and is delivered."""
+    _, run = made(office)
+    links = office.delivery.links
+    link = links.of_deliverable(run.case_id)
+    assert link is not None
+    office.advance(days=6)
+    office.engine.time = link.expires_at - timedelta(minutes=1)
+    won = office.claim(run)
+    office.advance(minutes=30)
+    assert office.engine.time > link.expires_at
+    assert office.waiting(run) == ["download/1"]
+    office.receive(won)
+    assert_closed(office, run, "delivered")
+    assert_nothing_left(office, run, "received")
+
+
+def test_a_download_without_scripts(office: Office) -> None:
+    """A browser that cannot acknowledge: sent in full, and nobody comes again in half an hour, counts as received."""
+    _, run = made(office)
+    links = office.delivery.links
+    won = office.claim(run)
+    stream = links.open_stream(won.link.link_id, won.value)
+    assert isinstance(stream, str)
+    links.sent_in_full(won.link.link_id, stream)
+    office.advance(hours=12.1)
+    assert_closed(office, run, "delivered")
+    assert_nothing_left(office, run, "received")
 
 
 def test_asking_again_after_expiry(office: Office) -> None:

@@ -1,0 +1,94 @@
+"""Legs: which cases have something to do, and which are being run by somebody alive.
+
+A leg is one run of a case's body. A case wants a leg when something new is there for it; the engine is told, and
+told again when nothing comes of it; a running leg gives a heartbeat, and one that falls silent counts as dead.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select, update
+
+from casework.schema import cases
+from casework.store import Store
+
+__all__ = ["Legs"]
+
+
+class Legs(Store):
+    """The legs of all cases of one database."""
+
+    def want_leg(self, case_id: str, connection: Connection | None = None) -> bool:
+        """Note that the case has something to do; true when that is news. The clock sees to it that a leg comes."""
+        if connection is None:
+            with self.writing() as own:
+                return self.want_leg(case_id, own)
+        done = connection.execute(
+            update(cases)
+            .where(cases.c.case_id == case_id, cases.c.closed_at.is_(None), cases.c.wanted_at.is_(None))
+            .values(wanted_at=self.now(), pushed_at=None)
+        )
+        return done.rowcount == 1
+
+    def claim_push(self, case_id: str, again_after: timedelta) -> bool:
+        """Take the right to tell the engine about a wanted leg; one caller in `again_after` gets it."""
+        with self.writing() as connection:
+            done = connection.execute(
+                update(cases)
+                .where(
+                    cases.c.case_id == case_id,
+                    cases.c.wanted_at.is_not(None),
+                    cases.c.pushed_at.is_(None) | (cases.c.pushed_at < self.now() - again_after),
+                )
+                .values(pushed_at=self.now())
+            )
+            return done.rowcount == 1
+
+    def beat(self, case_id: str, epoch: int) -> bool:
+        """Heartbeat of a running leg; false when a later leg has begun."""
+        return self._leg(case_id, epoch, self.now())
+
+    def end_leg(self, case_id: str, epoch: int) -> bool:
+        """The leg has let go of its case."""
+        return self._leg(case_id, epoch, None)
+
+    def _leg(self, case_id: str, epoch: int, seen: datetime | None) -> bool:
+        with self.writing() as connection:
+            done = connection.execute(
+                update(cases).where(cases.c.case_id == case_id, cases.c.epoch == epoch).values(leg_seen_at=seen)
+            )
+            return done.rowcount == 1
+
+    def lost_legs(self, silent_since: datetime) -> list[str]:
+        """Cases whose leg has not been heard of since a moment (UTC): its process is dead or cut off."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(cases.c.case_id).where(cases.c.closed_at.is_(None), cases.c.leg_seen_at < silent_since)
+            )
+            return [row.case_id for row in rows]
+
+    def unpushed(self, before: datetime) -> list[str]:
+        """Cases that want a leg and of which the engine was not told since `before` (UTC)."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(cases.c.case_id).where(
+                    cases.c.closed_at.is_(None),
+                    cases.c.wanted_at.is_not(None),
+                    cases.c.pushed_at.is_(None) | (cases.c.pushed_at < before),
+                )
+            )
+            return [row.case_id for row in rows]
+
+    def unsettled(self, closed_before: datetime) -> list[str]:
+        """Closed cases of which it is not known yet whether their run in the engine has ended too."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(cases.c.case_id).where(cases.c.closed_at < closed_before, cases.c.settled.is_(False))
+            )
+            return [row.case_id for row in rows]
+
+    def settle(self, case_id: str) -> None:
+        """The run of this closed case has ended."""
+        with self.writing() as connection:
+            connection.execute(update(cases).where(cases.c.case_id == case_id).values(settled=True))

@@ -1,0 +1,153 @@
+"""A process runs once for each occurrence of its subject.
+
+The same event delivered five times, twice at the same instant, asks for one occurrence; only when its case has
+ended can the same subject have the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from casework.schema import cases, occurrences
+from casework.store import Store
+
+__all__ = ["Occurrence", "Occurrences"]
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One time that a subject has a process; `case_id` is None until the engine has made the run."""
+
+    process: str
+    subject: str
+    number: int
+    parameters: Mapping[str, Any]
+    case_id: str | None
+
+    @property
+    def key(self) -> str:
+        """What the engine deduplicates the start by."""
+        return f"{self.process}:{self.subject}:{self.number}"
+
+
+class Occurrences(Store):
+    """What was asked to be started in one database."""
+
+    def occurrence(self, process: str, subject: str, parameters: Mapping[str, Any]) -> tuple[Occurrence, bool]:
+        """The running occurrence of `process` for `subject`, or the next one, and whether it is new.
+
+        Two callers at the same instant get the same occurrence: the loser of the race reads the winner's.
+        """
+
+        def ask(connection: Connection) -> tuple[Occurrence, bool]:
+            latest = self._latest(connection, process, subject)
+            if latest and (latest.case_id is None or self._is_open(connection, latest.case_id)):
+                return latest, False
+            number = latest.number + 1 if latest else 1
+            connection.execute(
+                insert(occurrences).values(
+                    process=process,
+                    subject=subject,
+                    number=number,
+                    parameters=dict(parameters),
+                    asked_at=self.now(),
+                )
+            )
+            return Occurrence(process, subject, number, dict(parameters), None), True
+
+        return self.contested(ask)
+
+    def _latest(self, connection: Connection, process: str, subject: str) -> Occurrence | None:
+        row = connection.execute(
+            select(occurrences)
+            .where(occurrences.c.process == process, occurrences.c.subject == subject)
+            .order_by(occurrences.c.number.desc())
+            .limit(1)
+        ).one_or_none()
+        return Occurrence(row.process, row.subject, row.number, row.parameters, row.case_id) if row else None
+
+    def _is_open(self, connection: Connection, case_id: str) -> bool:
+        row = connection.execute(select(cases.c.closed_at).where(cases.c.case_id == case_id)).one_or_none()
+        return row is None or row.closed_at is None
+
+    def started(self, occurrence: Occurrence, case_id: str) -> None:
+        """Record the run that the engine made for an occurrence; the first one recorded stays."""
+        with self.writing() as connection:
+            connection.execute(
+                update(occurrences)
+                .where(
+                    occurrences.c.process == occurrence.process,
+                    occurrences.c.subject == occurrence.subject,
+                    occurrences.c.number == occurrence.number,
+                    occurrences.c.case_id.is_(None),
+                )
+                .values(case_id=case_id)
+            )
+
+    def unstarted(self, before: datetime) -> list[Occurrence]:
+        """Occurrences asked for before a moment (UTC) for which no run has been recorded."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(occurrences).where(occurrences.c.case_id.is_(None), occurrences.c.asked_at < before)
+            ).all()
+        return [Occurrence(row.process, row.subject, row.number, row.parameters, None) for row in rows]
+
+    def unopened(self, before: datetime) -> list[str]:
+        """Runs of occurrences asked for before a moment (UTC) whose first leg has not opened the file yet."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(occurrences.c.case_id)
+                .outerjoin(cases, cases.c.case_id == occurrences.c.case_id)
+                .where(
+                    occurrences.c.case_id.is_not(None),
+                    occurrences.c.asked_at < before,
+                    cases.c.case_id.is_(None),
+                )
+            )
+            return [row.case_id for row in rows]
+
+    def adopt(
+        self, connection: Connection, case_id: str, process: str, parameters: Mapping[str, Any], subject: str
+    ) -> int:
+        """The number of the occurrence that a case is, in the caller's transaction.
+
+        A case that nobody asked for here (started in the engine's own pages) is the next occurrence.
+
+        Raises:
+            RuntimeError: the subject has an open case already.
+        """
+        known: int | None = connection.execute(
+            select(occurrences.c.number).where(occurrences.c.case_id == case_id)
+        ).scalar()
+        if known is not None:
+            return known
+        latest = self._latest(connection, process, subject)
+        if latest and latest.case_id is None:
+            same = (
+                occurrences.c.process == process,
+                occurrences.c.subject == subject,
+                occurrences.c.number == latest.number,
+            )
+            connection.execute(update(occurrences).where(*same).values(case_id=case_id))
+            return latest.number
+        if latest and latest.case_id and self._is_open(connection, latest.case_id):
+            raise RuntimeError(
+                f"{process} for {subject} is already open as case {latest.case_id}: nothing was done here."
+            )
+        number = latest.number + 1 if latest else 1
+        connection.execute(
+            insert(occurrences).values(
+                process=process,
+                subject=subject,
+                number=number,
+                parameters=dict(parameters),
+                asked_at=self.now(),
+                case_id=case_id,
+            )
+        )
+        return number
