@@ -131,7 +131,10 @@ def test_what_needs_a_killed_child_is_started_again_after_it(site: Site) -> None
     """When a child dies, the one that needs it is ended, and comes back only once the other answers again."""
     server = site.server("server")
     seen = site.folder / "seen"
-    look = "import sys, time, urllib.request as u; u.urlopen(sys.argv[1]); open(sys.argv[2], 'a').write('x'); time.sleep(60)"
+    look = (
+        "import sys, time, urllib.request; urllib.request.urlopen(sys.argv[1]);"
+        " open(sys.argv[2], 'a').write('x'); time.sleep(60)"
+    )
     worker = Child("worker", [sys.executable, "-c", look, server.ready or "", str(seen)], needs="server")
     with watched(site.supervisor(server, worker)):
         until(seen.exists)
