@@ -85,7 +85,8 @@ class Offer:
     """An answer, as a channel received it.
 
     `reference` names the message it came in (a comment id, a pause), so that the same one counts once. Who it is
-    comes as an `identity` that the channel vouches for, or as a personal `code`.
+    comes as an `identity` that the channel vouches for, or as a personal `code`. `at` is when it was given (UTC),
+    where the system that it was found in says so; otherwise it is given now.
     """
 
     case_id: str
@@ -95,6 +96,7 @@ class Offer:
     identity: Identity | None = None
     code: str | None = None
     reference: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def _settle(
     filled: Form | None = None
     if wait.state != "open":
         why = Refusal.DECIDED
-    elif around.files.now() >= wait.due_at:
+    elif (offer.at or around.files.now()) >= wait.due_at:
         why = Refusal.LATE
     elif why is None and person is None:
         why = Refusal.NOT_YOURS

@@ -127,6 +127,7 @@ waits = Table(
     Column("verified", Boolean, nullable=False),
     Column("question", Text, nullable=False),
     Column("listens", String(200)),
+    Column("looks", Boolean, nullable=False, comment="answers are also found by looking into a system"),
     Column("asked_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("next_at", Moment, nullable=False),

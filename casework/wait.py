@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, Field, create_model
@@ -31,6 +31,13 @@ from casework.systems.errors import SystemFault
 __all__ = ["Act", "Form", "Heard", "Wait", "ask", "wait_for"]
 
 logger = logging.getLogger(__name__)
+
+LOOK_AGAIN = timedelta(minutes=5)
+"""When to look again past the due time, while the system cannot be looked at."""
+
+FORMS_LOOKED_AT = 3
+"""Of how many pauses the forms are read: the last one, and those whose leg was killed before it could."""
+
 F = TypeVar("F", bound=Form)
 Act = Callable[[Invitation], object]
 """What is done for one person who is asked: the step that tells or reminds them."""
@@ -38,11 +45,12 @@ Act = Callable[[Invitation], object]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An answer found by looking into a system: who gave it, and the message it stands in."""
+    """An answer found by looking into a system: who gave it, the message it stands in, and when (UTC), if known."""
 
     identity: Identity
     values: Mapping[str, Any]
     reference: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -126,12 +134,13 @@ def ask(body: leg.Body, name: str, wait: Wait) -> Form | None:
     if body.completed(name) is None:
         asked_at, due_at = _open(body, name, wait)
         people = _tell(body, name, wait, asked_at)
-        _listen(body, name, wait, asked_at)
+        looked = _listen(body, name, wait, asked_at)
         body.refresh()
         if body.completed(name) is None:
             _remind(body, name, wait, asked_at, due_at, people)
-            with body.runtime.files.writing() as connection:
-                pass_deadline(connection, body.case_id, name, clock.present())
+            if looked:
+                with body.runtime.files.writing() as connection:
+                    pass_deadline(connection, body.case_id, name, clock.present())
             body.refresh()
     settled = body.completed(name)
     if settled is None:
@@ -172,6 +181,7 @@ def _open(body: leg.Body, name: str, wait: Wait) -> tuple[datetime, datetime]:
                 verified=wait.verified,
                 question=wait.question,
                 listens=wait.listens,
+                looks=wait.look is not None,
                 asked_at=entry.at,
                 due_at=due,
                 next_at=due,
@@ -215,8 +225,11 @@ def _escalate(body: leg.Body, name: str, role: Role) -> None:
         body.append(Kind.ESCALATED, key, to, actor="clock", connection=connection)
 
 
-def _listen(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> None:
-    """Offer what was typed into the engine's forms and what the system says to the function that decides."""
+def _listen(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> bool:
+    """Offer what was typed into the engine's forms and what the system says to the function that decides.
+
+    False when the system could not be looked at: an answer given in time may stand there.
+    """
     engine = body.runtime.engine
     for typed in engine.typed(body.case_id, _row(body, name).pause_keys):
         values = dict(typed.values)
@@ -229,13 +242,18 @@ def _listen(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> None:
         if not _offered(body, said, typed.pause_key):
             answer(Offer(body.case_id, said, values, "prefect", identity, code, typed.pause_key))
         engine.forget(body.case_id, typed.pause_key)
-    for heard in {heard.reference: heard for heard in _heard(body, wait, asked_at)}.values():
+    found = _heard(body, wait, asked_at)
+    for heard in {heard.reference: heard for heard in found or ()}.values():
         if not _offered(body, name, heard.reference):
             channel = heard.reference.split(":", 1)[0]
-            answer(Offer(body.case_id, name, heard.values, channel, heard.identity, reference=heard.reference))
+            offer = Offer(
+                body.case_id, name, heard.values, channel, heard.identity, reference=heard.reference, at=heard.at
+            )
+            answer(offer)
+    return found is not None
 
 
-def _heard(body: leg.Body, wait: Wait, asked_at: datetime) -> list[Heard]:
+def _heard(body: leg.Body, wait: Wait, asked_at: datetime) -> list[Heard] | None:
     if wait.look is None:
         return []
     try:
@@ -243,7 +261,7 @@ def _heard(body: leg.Body, wait: Wait, asked_at: datetime) -> list[Heard]:
             return list(wait.look(asked_at))
     except SystemFault as fault:
         logger.warning("Case %s could not look for an answer and will look again: %s", body.case_id, fault)
-        return []
+        return None
 
 
 def _offered(body: leg.Body, name: str, reference: str) -> bool:
@@ -287,7 +305,7 @@ def _row(body: leg.Body, name: str) -> Any:
 def _pause(body: leg.Body, name: str, wait: Wait, asked_at: datetime, due_at: datetime) -> Pause:
     """Note when to look again, and the form under which the engine shows the question."""
     now = clock.present()
-    moments = [delay.after(asked_at) for delay, _ in (*wait.remind, *wait.escalate)]
+    moments = [due_at, *(delay.after(asked_at) for delay, _ in (*wait.remind, *wait.escalate))]
     if wait.look_every is not None:
         moments.append(wait.look_every.after(now))
     pause_key = re.sub("[^a-z0-9]+", "-", f"{name}-{body.case.epoch}".lower())
@@ -296,8 +314,8 @@ def _pause(body: leg.Body, name: str, wait: Wait, asked_at: datetime, due_at: da
             update(waits)
             .where(waits.c.case_id == body.case_id, waits.c.wait == name)
             .values(
-                next_at=min([due_at, *(moment for moment in moments if moment > now)]),
-                pause_keys=[*_row(body, name).pause_keys, pause_key],
+                next_at=min((moment for moment in moments if moment > now), default=now + LOOK_AGAIN),
+                pause_keys=[*_row(body, name).pause_keys, pause_key][-FORMS_LOOKED_AT:],
             )
         )
     return Pause(body.case_id, pause_key, wait.question, _typed_form(name, wait))

@@ -109,4 +109,4 @@ def completed(task: str) -> Iterable[Heard]:
     found = current().asana.task(task)
     if found.completed and found.completed_at is not None:
         identity = Identity(kind="system", value=ASANA.id)
-        yield Heard(identity, {}, f"asana:{task}-{found.completed_at:%Y%m%dT%H%M%S%f}")
+        yield Heard(identity, {}, f"asana:{task}-{found.completed_at:%Y%m%dT%H%M%S%f}", found.completed_at)

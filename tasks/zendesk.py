@@ -148,7 +148,7 @@ def replies(ticket: int, told: int) -> Iterable[Heard]:
     for comment in zendesk.comments(ticket):
         if comment.id > told and comment.public and comment.author_id == asked:
             identity = Identity(kind="zendesk", value=str(comment.author_id))
-            yield Heard(identity, {"comment": comment.id}, f"ticket:comment-{comment.id}")
+            yield Heard(identity, {"comment": comment.id}, f"ticket:comment-{comment.id}", comment.created_at)
 
 
 def commands(ticket: int, since: datetime) -> Iterable[Heard]:
@@ -161,7 +161,7 @@ def commands(ticket: int, since: datetime) -> Iterable[Heard]:
         if rest:
             values["reason"] = rest[0].strip()
         identity = Identity(kind="zendesk", value=str(comment.author_id))
-        yield Heard(identity, values, f"ticket:comment-{comment.id}")
+        yield Heard(identity, values, f"ticket:comment-{comment.id}", comment.created_at)
 
 
 def gone(ticket: int) -> str | None:

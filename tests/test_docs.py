@@ -270,9 +270,7 @@ def test_the_delivery_page_accounts_for_each_behaviour() -> None:
 def test_the_sandbox_page_has_every_act_and_fault() -> None:
     """Acts of people, faults of vendors and of deliverables are those that the stand-ins know."""
     assert {tuple(row[:2]) for row in table("reference/sandbox.md", "People")} == {
-        (role, act)
-        for role, acts in server._ACTS.items()
-        for act in acts
+        (role, act) for role, acts in server._ACTS.items() for act in acts
     }
     assert set(column("reference/sandbox.md", "Faults of vendors")) == set(misbehave.KINDS)
     assert set(column("reference/sandbox.md", "Faults of deliverables")) == set(FAULTS)

@@ -248,17 +248,38 @@ def test_without_hooks_it_looks_now_and_then(desk: Desk) -> None:
 
 
 def test_a_system_that_is_away_is_looked_at_again(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    """A look that fails settles nothing and parks nothing; the deadline comes all the same."""
+    """A look that fails settles nothing and parks nothing; the deadline passes as soon as a look succeeds."""
+    away = [True]
 
     def look(since: datetime) -> list[Heard]:
-        raise Temporary("Zendesk", "comments", "away", status=503)
+        if away[0]:
+            raise Temporary("Zendesk", "comments", "away", status=503)
+        return []
 
     run = asked(desk, look=look, look_every=Minutes(15))
     assert desk.waiting(run) == ["q/1"]
     assert "will look again" in caplog.text
     desk.advance(minutes=61)
+    assert desk.waiting(run) == ["q/1"]
+    away[0] = False
+    desk.advance(minutes=6)
     assert desk.ending(run) == "passed"
     assert keys(desk, run, Kind.FAULT_PARKED) == []
+
+
+@pytest.mark.parametrize(("given_before_due", "ending"), [(1, "yes by staff-7 through ticket"), (0, "passed")])
+def test_what_was_given_in_time_counts_when_it_is_found_late(desk: Desk, given_before_due: int, ending: str) -> None:
+    """An answer that stands in a system counts by when it was given there, though it is looked at after the deadline;
+    one given at the due moment does not."""
+    answers: list[Heard] = []
+
+    run = asked(desk, look=lambda since: list(answers))
+    due = desk.files.entries(run.case_id)[-1].payload["due"]
+    given = datetime.fromisoformat(due) - timedelta(seconds=given_before_due)
+    identity = Identity(kind="person", value=ANA.id)
+    answers.append(Heard(identity, {"verdict": "yes"}, "ticket:comment-1", given))
+    desk.advance(minutes=90)
+    assert desk.ending(run) == ending
 
 
 # -- asked again

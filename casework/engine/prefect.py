@@ -8,7 +8,6 @@ code, and values typed into a form stay until they are deleted.
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -141,19 +140,18 @@ class PrefectEngine:
         return Cancelled(message="Unwound.") if early else Completed(name=name, message=f"Ended as {ending}.")
 
     def typed(self, case_id: str, pause_keys: Sequence[str]) -> list[Typed]:
-        expected = {f"suspended-{key}-response": key for key in pause_keys}
-        if not expected:
-            return []
+        found = []
         with self._client() as client:
-            answer = client.request(
-                "POST",
-                "/flow_runs/{id}/input/filter",
-                path_params={"id": case_id},
-                json={"prefix": "suspended-"},
-            )
-        return [
-            Typed(expected[item["key"]], json.loads(item["value"])) for item in answer.json() if item["key"] in expected
-        ]
+            for key in pause_keys:
+                path = {"id": case_id, "key": f"suspended-{key}-response"}
+                try:
+                    answer = client.request("GET", "/flow_runs/{id}/input/{key}", path_params=path)
+                except httpx.HTTPStatusError as error:
+                    if error.response.status_code != 404:
+                        raise
+                else:
+                    found.append(Typed(key, answer.json()))
+        return found
 
     def forget(self, case_id: str, pause_key: str) -> None:
         path = {"id": case_id, "key": f"suspended-{pause_key}-response"}

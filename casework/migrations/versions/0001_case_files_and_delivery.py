@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("verified", sa.Boolean(), nullable=False),
         sa.Column("question", sa.Text(), nullable=False),
         sa.Column("listens", sa.String(length=200), nullable=True),
+        sa.Column("looks", sa.Boolean(), nullable=False, comment="answers are also found by looking into a system"),
         sa.Column("asked_at", moment(), nullable=False),
         sa.Column("due_at", moment(), nullable=False),
         sa.Column("next_at", moment(), nullable=False),
