@@ -262,7 +262,7 @@ def test_a_system_that_is_away_is_looked_at_again(desk: Desk, caplog: pytest.Log
     desk.advance(minutes=61)
     assert desk.waiting(run) == ["q/1"]
     away[0] = False
-    desk.advance(minutes=6)
+    desk.advance(minutes=16)
     assert desk.ending(run) == "passed"
     assert keys(desk, run, Kind.FAULT_PARKED) == []
 

@@ -234,7 +234,7 @@ def test_cancelled_whatever_is_killed(fragile: Site) -> None:
     fragile.kill("prefect")
     until("new worker", lambda: fragile.pid("worker") != before, LONG)
     until("suspended run", lambda: again(lambda: fragile.prefect.state(play.case)[1] == "Suspended"), LONG)
-    with Saboteur(fragile, [play.begun(Kind.CANCEL_ASKED, "case", ALL)]):
+    with Saboteur(fragile, [play.begun(Kind.CANCEL_ASKED, "cancel", ALL)]):
         again(lambda: fragile.prefect.cancel(play.case))
         until("end of the case", lambda: fragile.ending(play.case), LONG)
     assert fragile.ending(play.case) == "cancelled"
