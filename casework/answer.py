@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from sqlalchemy import Connection, Row, insert, select, update
 
 from casework import runtime
-from casework.case import FileClosed, Kind, digest
-from casework.people import Identity, Invitation, Person, code_hash
+from casework.authority import Seat, seat
+from casework.case import Entry, FileClosed, Kind, digest
+from casework.people import Identity, Invitation, Person, Quorum, code_hash
 from casework.schema import codes, waits
 
 __all__ = ["Accepted", "Form", "Offer", "Refusal", "Refused", "answer", "invite", "pass_deadline", "withdraw"]
@@ -37,6 +38,11 @@ class Form(BaseModel):
     @property
     def by(self) -> str:
         return self._by
+
+    @property
+    def agrees(self) -> bool:
+        """Whether this answer is a yes, where several people must agree. Forms that can say no say so here."""
+        return True
 
     @property
     def channel(self) -> str:
@@ -74,6 +80,7 @@ class Refusal(StrEnum):
     LATE = "the time to answer has passed"
     NOT_YOURS = "this question was put to somebody else"
     FOUR_EYES = "somebody else has to decide this, because you took part in it before"
+    ANSWERED = "you have answered it, or somebody has in your place"
     UNVERIFIED = "this question needs your personal code, your link, Slack or the ticket"
     BAD_CODE = "this code is not known"
     USED_CODE = "this code has been used"
@@ -101,11 +108,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer settled the question."""
+    """The answer counts; `settled` says whether the question is decided by it or waits for more people."""
 
     case_id: str
     wait: str
     by: str
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,58 +154,71 @@ def _settle(
     identity: Identity | None,
     code_refusal: Refusal | None,
 ) -> Accepted | Refused:
-    person = _person_asked(wait, identity) if identity else None
-    actor = person.id if person else "unknown"
-    noted = {
-        "wait": offer.wait,
-        "channel": offer.channel,
-        "verified": bool(identity and identity.verified),
-        "reference": offer.reference,
-    }
+    now = around.files.now()
+    place = seat(connection, wait.who, identity, now) if identity else None
+    actor = place.actor.id if place else "unknown"
+    verified = bool(identity and identity.verified)
+    noted = {"wait": offer.wait, "channel": offer.channel, "verified": verified, "reference": offer.reference}
     around.files.append(offer.case_id, Kind.ANSWER_OFFERED, offer.wait, actor, noted, connection=connection)
 
-    form = forms[wait.form]
-    why: Refusal | None = code_refusal
-    detail = ""
-    filled: Form | None = None
+    counted = _counted(around, connection, offer)
+    why = code_refusal or _no_authority(wait, place, verified, counted)
     if wait.state != "open":
         why = Refusal.DECIDED
-    elif (offer.at or around.files.now()) >= wait.due_at:
+    elif (offer.at or now) >= wait.due_at:
         why = Refusal.LATE
-    elif why is None and person is None:
-        why = Refusal.NOT_YOURS
-    elif why is None and person is not None and person.id in wait.not_by:
-        why = Refusal.FOUR_EYES
-    elif why is None and wait.verified and identity is not None and not identity.verified:
-        why = Refusal.UNVERIFIED
-    elif why is None:
+    detail, filled = "", None
+    if why is None:
         try:
-            filled = form.model_validate(dict(offer.values))
+            filled = forms[wait.form].model_validate(dict(offer.values))
         except ValidationError as error:
             why = Refusal.INVALID
             detail = "; ".join(_say(problem) for problem in error.errors(include_input=False, include_url=False))
-    if why is not None or filled is None or person is None:
-        why = why or Refusal.INVALID
-        around.files.append(
-            offer.case_id,
-            Kind.ANSWER_REFUSED,
-            offer.wait,
-            actor,
-            {"why": why.name.lower()},
-            connection=connection,
-        )
-        return _refused(why, detail)
+    if why is not None or filled is None or place is None:
+        told = {"why": (why or Refusal.INVALID).name.lower()}
+        around.files.append(offer.case_id, Kind.ANSWER_REFUSED, offer.wait, actor, told, connection=connection)
+        return _refused(why or Refusal.INVALID, detail)
 
     values = filled.model_dump(mode="json")
-    for field in form.confidential_fields():
-        if values.get(field):
-            name = f"text:{digest([offer.case_id, offer.wait, field])[:16]}"
-            values[field] = around.confidential.keep(connection, offer.case_id, name, values[field])
-    decided = {"values": values, "channel": offer.channel, "verified": bool(identity and identity.verified)}
-    around.files.append(offer.case_id, Kind.DECIDED, offer.wait, person.id, decided, connection=connection)
-    _close(connection, offer.case_id, offer.wait, "decided")
+    for name in filled.confidential_fields():
+        if values.get(name):
+            kept = f"text:{digest([offer.case_id, offer.wait, name, actor])[:16]}"
+            values[name] = around.confidential.keep(connection, offer.case_id, kept, values[name])
+    said: dict[str, Any] = {"values": values, "channel": offer.channel, "verified": verified}
+    if place.asked != place.actor:
+        said["for"] = place.asked.id
+    quorum = Quorum.model_validate(wait.quorum)
+    agreed = sum(bool(one.payload["agrees"]) for one in counted) + filled.agrees
+    refused = len(counted) + 1 - agreed
+    needed = quorum.of(len(wait.who))
+    settled = agreed >= needed or (quorum.veto and refused) or len(wait.who) - refused < needed
+    if needed > 1 or not settled:
+        vote = said | {"agrees": filled.agrees, "asked": place.asked.id}
+        around.files.append(offer.case_id, Kind.ANSWER_COUNTED, offer.wait, actor, vote, connection=connection)
+    if settled:
+        around.files.append(offer.case_id, Kind.DECIDED, offer.wait, actor, said, connection=connection)
+        _close(connection, offer.case_id, offer.wait, "decided")
     around.files.want_leg(offer.case_id, connection)
-    return Accepted(offer.case_id, offer.wait, person.id)
+    return Accepted(offer.case_id, offer.wait, actor, settled=bool(settled))
+
+
+def _no_authority(wait: Row[Any], place: Seat | None, verified: bool, counted: Sequence[Entry]) -> Refusal | None:
+    """Why whoever fills this seat may not decide; None when they may."""
+    if place is None:
+        return Refusal.NOT_YOURS
+    if place.ids & set(wait.not_by):
+        return Refusal.FOUR_EYES
+    taken = {entry.actor for entry in counted} | {entry.payload["asked"] for entry in counted}
+    if place.ids & taken:
+        return Refusal.ANSWERED
+    if wait.verified and not verified:
+        return Refusal.UNVERIFIED
+    return None
+
+
+def _counted(around: runtime.Runtime, connection: Connection, offer: Offer) -> list[Entry]:
+    """The answers to this question that count already and did not settle it."""
+    return around.files.of_kind(connection, offer.case_id, Kind.ANSWER_COUNTED, offer.wait)
 
 
 def _say(problem: Any) -> str:
@@ -222,11 +243,6 @@ def _identify(around: runtime.Runtime, connection: Connection, offer: Offer) -> 
     if (row.case_id, row.wait) != (offer.case_id, offer.wait):
         return None, Refusal.BAD_CODE
     return Identity(kind="person", value=row.person), None
-
-
-def _person_asked(wait: Row[Any], identity: Identity) -> Person | None:
-    people = [Person.model_validate(person) for person in wait.who]
-    return next((person for person in people if identity.is_person(person)), None)
 
 
 def pass_deadline(connection: Connection, case_id: str, wait: str, now: datetime) -> bool:

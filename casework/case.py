@@ -45,8 +45,11 @@ class Kind(StrEnum):
     QUESTION_ASKED = "body:question:asked"
     REMINDER_SENT = "clock:reminder:sent"
     ESCALATED = "clock:question:escalated"
+    HANDED_OVER = "person:question:handed-over"
+    EXTENDED = "person:question:extended"
     ANSWER_OFFERED = "person:answer:offered"
     ANSWER_REFUSED = "gate:answer:refused"
+    ANSWER_COUNTED = "person:answer:counted"
     DECIDED = "person:question:decided"
     DEADLINE_PASSED = "clock:deadline:passed"
     FAULT_PARKED = "body:fault:parked"
@@ -273,6 +276,11 @@ class CaseFiles(Occurrences, Legs):
         """The whole file of a case, in order."""
         with self.reading() as connection:
             return self._read(connection, case_id)
+
+    def of_kind(self, connection: Connection, case_id: str, kind: Kind, key: str) -> list[Entry]:
+        """The entries of one kind and key, in order, as the caller's transaction sees them."""
+        wanted = (entries.c.case_id == case_id, entries.c.kind == kind.value, entries.c.key == key)
+        return [_entry(row) for row in connection.execute(select(entries).where(*wanted).order_by(entries.c.seq))]
 
     def _read(self, connection: Connection, case_id: str) -> list[Entry]:
         return [

@@ -10,11 +10,23 @@ from __future__ import annotations
 import hmac
 from base64 import b32encode
 from hashlib import sha256
+from math import ceil
 
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Identity", "Invitation", "Person", "Role", "code_hash", "normal_code", "read_token"]
+__all__ = [
+    "ALL",
+    "ANY",
+    "Identity",
+    "Invitation",
+    "Person",
+    "Quorum",
+    "Role",
+    "code_hash",
+    "normal_code",
+    "read_token",
+]
 
 
 class Person(BaseModel):
@@ -34,6 +46,29 @@ class Role(BaseModel):
 
     name: str
     people: tuple[Person, ...]
+
+
+class Quorum(BaseModel):
+    """How many of those asked must agree, and what a single no does.
+
+    `needs` is a number of different people, `share` a part of those asked (0.5: half of them); both unset means all.
+    With `veto` one no decides; without it the question is lost only when too few are left to agree.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    needs: int | None = 1
+    share: float | None = None
+    veto: bool = True
+
+    def of(self, asked: int) -> int:
+        """How many must agree when so many were asked; at least one, at most all."""
+        wanted = self.needs if self.needs is not None else ceil(asked * self.share) if self.share else asked
+        return max(1, min(wanted, asked))
+
+
+ANY = Quorum()
+ALL = Quorum(needs=None)
 
 
 class Identity(BaseModel):

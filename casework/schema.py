@@ -124,6 +124,7 @@ waits = Table(
     Column("role", String(80), nullable=False),
     Column("who", JSON, nullable=False),
     Column("not_by", JSON, nullable=False),
+    Column("quorum", JSON, nullable=False),
     Column("verified", Boolean, nullable=False),
     Column("question", Text, nullable=False),
     Column("listens", String(200)),
@@ -135,6 +136,20 @@ waits = Table(
     ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
     Index("waits_due", "state", "next_at"),
     Index("waits_listening", "state", "listens"),
+)
+
+delegations = Table(
+    "delegations",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("person", String(200), nullable=False, index=True),
+    Column("delegate", JSON, nullable=False),
+    Column("since_at", Moment, nullable=False),
+    Column("until_at", Moment, nullable=False),
+    Column("made_by", String(200), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+    comment="who stands in for whom, and when",
 )
 
 codes = Table(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, cast
 
@@ -20,11 +20,13 @@ from sqlalchemy import insert, select, update
 
 from casework import body as leg
 from casework import clock
-from casework.answer import Form, Offer, answer, invite, pass_deadline
-from casework.case import Kind
-from casework.clock import Delay
+from casework.answer import Form, Offer, Refusal, Refused, answer, invite, pass_deadline
+from casework.authority import delegates
+from casework.case import Entry, Kind
+from casework.clock import Delay, Until
 from casework.engine import Pause
-from casework.people import Identity, Invitation, Person, Role
+from casework.people import ANY, Identity, Invitation, Person, Quorum, Role
+from casework.schedule import Due, Moment, moments
 from casework.schema import waits
 from casework.systems.errors import SystemFault
 
@@ -68,7 +70,11 @@ class Wait:
     look: Callable[[datetime], Iterable[Heard]] | None = None
     look_every: Delay | None = None
     verified: bool = True
-    not_by: Sequence[str] = field(default=())
+    not_by: Sequence[str] = ()
+    quorum: Quorum = ANY
+    default: Form | None = None
+    refused: Callable[[Heard, Refused], object] | None = None
+    settled: Callable[[Form | None, Mapping[str, object]], object] | None = None
 
 
 def wait_for(
@@ -86,6 +92,10 @@ def wait_for(
     look_every: Delay | None = None,
     verified: bool = True,
     not_by: Sequence[str] = (),
+    quorum: Quorum = ANY,
+    default: F | None = None,
+    refused: Callable[[Heard, Refused], object] | None = None,
+    settled: Callable[[F | None, Mapping[str, object]], object] | None = None,
 ) -> F | None:
     """Ask people, and wait for the answer or the deadline.
 
@@ -103,6 +113,11 @@ def wait_for(
         look_every: how often to look when no hook says so.
         verified: whether the person must have proved who they are.
         not_by: ids of people who may not answer, because they took part before (four eyes).
+        quorum: how many different people must agree, and what a no does.
+        default: the answer that holds when the deadline passes; otherwise that is None.
+        refused: the step that tells somebody, where they answered in the system looked at, why it does not count.
+        settled: the step that shows the outcome where the question was announced: it gets the answer (None: the
+            deadline passed) and what `announce` gave for each person's id.
 
     Returns:
         The filled form, with `by`, or None when the deadline passed first.
@@ -121,6 +136,10 @@ def wait_for(
         look_every,
         verified,
         tuple(not_by),
+        quorum,
+        default,
+        refused,
+        cast("Callable[[Form | None, Mapping[str, object]], object] | None", settled),
     )
     return cast("F | None", ask(body, body.take(key), wait))
 
@@ -132,41 +151,62 @@ def ask(body: leg.Body, name: str, wait: Wait) -> Form | None:
         Waiting: it is still open.
     """
     if body.completed(name) is None:
-        asked_at, due_at = _open(body, name, wait)
-        people = _tell(body, name, wait, asked_at)
-        looked = _listen(body, name, wait, asked_at)
+        _open(body, name, wait)
+        row = _row(body, name)
+        people = _tell(body, name, wait, row)
+        looked = _listen(body, name, wait, row)
         body.refresh()
         if body.completed(name) is None:
-            _remind(body, name, wait, asked_at, due_at, people)
+            _remind(body, name, wait, row, people)
             if looked:
                 with body.runtime.files.writing() as connection:
                     pass_deadline(connection, body.case_id, name, clock.present())
             body.refresh()
-    settled = body.completed(name)
-    if settled is None:
-        raise leg.Waiting(_pause(body, name, wait, asked_at, due_at))
-    if settled.kind is Kind.DEADLINE_PASSED:
-        return None
-    return wait.form.model_validate(settled.payload["values"]).answered(settled.actor, settled.payload["channel"])
+    done = body.completed(name)
+    if done is None:
+        raise leg.Waiting(_pause(body, name, wait, row))
+    given = _given(wait, done)
+    if wait.settled is not None:
+        with body.scope(f"{name}>settled"):
+            wait.settled(given, _announced(body, name))
+    return given
 
 
-def _open(body: leg.Body, name: str, wait: Wait) -> tuple[datetime, datetime]:
-    """Ask, unless the file has the question; when it was asked and when it is due, which stays as it was then."""
-    asked = next((e for e in body.entries if e.kind is Kind.QUESTION_ASKED and e.key == name), None)
-    if asked is not None:
-        return asked.at, datetime.fromisoformat(asked.payload["due"])
+def _given(wait: Wait, done: Entry) -> Form | None:
+    if done.kind is not Kind.DEADLINE_PASSED:
+        return wait.form.model_validate(done.payload["values"]).answered(done.actor, done.payload["channel"])
+    return wait.default.model_copy().answered("deadline", "clock") if wait.default is not None else None
+
+
+def _announced(body: leg.Body, name: str) -> dict[str, object]:
+    """What announcing gave, by the id of the person told: where a message stands, for instance."""
+    told: dict[str, object] = {}
+    for entry in body.entries:
+        if entry.kind is Kind.STEP_DONE and entry.key.startswith(f"{name}>tell:"):
+            told.setdefault(entry.key.removeprefix(f"{name}>tell:").split(">", 1)[0], entry.payload["result"])
+    return told
+
+
+def _open(body: leg.Body, name: str, wait: Wait) -> None:
+    """Ask, unless the file has the question."""
+    if any(e.kind is Kind.QUESTION_ASKED and e.key == name for e in body.entries):
+        return
     at = clock.present()
-    due = wait.within.after(at)
+    ladder = moments(at, wait.within, [delay for delay, _ in wait.remind], [delay for delay, _ in wait.escalate])
+    due = ladder[-1].at
+    roles = [role.name for _, role in wait.escalate]
     payload = {
         "role": wait.who.name,
         "who": [person.id for person in wait.who.people],
         "due": due.isoformat(),
-        "reminders": [delay.after(at).isoformat() for delay, _ in wait.remind],
-        "escalations": {role.name: delay.after(at).isoformat() for delay, role in wait.escalate},
+        "reminders": [one.at.isoformat() for one in ladder if one.what is Due.REMINDER],
+        "escalations": {roles[one.number - 1]: one.at.isoformat() for one in ladder if one.what is Due.ESCALATION},
         "verified": wait.verified,
         "not_by": list(wait.not_by),
         "form": wait.form.form_name(),
     }
+    if wait.quorum != ANY:
+        payload["needs"] = wait.quorum.of(len(wait.who.people))
     with body.runtime.files.writing() as connection:
         entry = body.append(Kind.QUESTION_ASKED, name, payload, connection=connection)
         connection.execute(
@@ -178,6 +218,7 @@ def _open(body: leg.Body, name: str, wait: Wait) -> tuple[datetime, datetime]:
                 role=wait.who.name,
                 who=[person.model_dump(mode="json") for person in wait.who.people],
                 not_by=list(wait.not_by),
+                quorum=wait.quorum.model_dump(mode="json"),
                 verified=wait.verified,
                 question=wait.question,
                 listens=wait.listens,
@@ -188,17 +229,32 @@ def _open(body: leg.Body, name: str, wait: Wait) -> tuple[datetime, datetime]:
                 pause_keys=[],
             )
         )
-    return entry.at, due
 
 
-def _tell(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> list[Person]:
-    """Announce to everybody who is asked by now; those people."""
-    people = list(wait.who.people)
-    for delay, role in wait.escalate:
-        if delay.after(asked_at) <= clock.present() or _recorded(body, Kind.ESCALATED, f"{name}>{role.name}"):
+def _ladder(wait: Wait, row: Any) -> list[Moment]:
+    """What comes due before the deadline, which people may have moved since the question was asked."""
+    until = Until(row.due_at)
+    return list(
+        moments(row.asked_at, until, [delay for delay, _ in wait.remind], [delay for delay, _ in wait.escalate])
+    )
+
+
+def _tell(body: leg.Body, name: str, wait: Wait, row: Any) -> list[Person]:
+    """Announce to everybody who is asked by now, and to who stands in for them; those people."""
+    now = clock.present()
+    for one in _ladder(wait, row):
+        role = wait.escalate[one.number - 1][1] if one.what is Due.ESCALATION else None
+        if role is not None and (one.at <= now or _recorded(body, Kind.ESCALATED, f"{name}>{role.name}")):
             _escalate(body, name, role)
-            people += [person for person in role.people if person not in people]
+    asked = [Person.model_validate(person) for person in _row(body, name).who]
     with body.runtime.files.writing() as connection:
+        people = list(
+            {
+                person.id: person
+                for one in asked
+                for person in (one, *delegates(connection, one.id, now))
+            }.values()
+        )
         invitations = invite(connection, body.case_id, name, people)
     if wait.announce is not None:
         for invitation in invitations:
@@ -225,13 +281,13 @@ def _escalate(body: leg.Body, name: str, role: Role) -> None:
         body.append(Kind.ESCALATED, key, to, actor="clock", connection=connection)
 
 
-def _listen(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> bool:
+def _listen(body: leg.Body, name: str, wait: Wait, row: Any) -> bool:
     """Offer what was typed into the engine's forms and what the system says to the function that decides.
 
     False when the system could not be looked at: an answer given in time may stand there.
     """
     engine = body.runtime.engine
-    for typed in engine.typed(body.case_id, _row(body, name).pause_keys):
+    for typed in engine.typed(body.case_id, row.pause_keys):
         values = dict(typed.values)
         said, code, plain = (
             values.pop("wait", name),
@@ -242,14 +298,17 @@ def _listen(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> bool:
         if not _offered(body, said, typed.pause_key):
             answer(Offer(body.case_id, said, values, "prefect", identity, code, typed.pause_key))
         engine.forget(body.case_id, typed.pause_key)
-    found = _heard(body, wait, asked_at)
+    found = _heard(body, wait, row.asked_at)
     for heard in {heard.reference: heard for heard in found or ()}.values():
         if not _offered(body, name, heard.reference):
             channel = heard.reference.split(":", 1)[0]
             offer = Offer(
                 body.case_id, name, heard.values, channel, heard.identity, reference=heard.reference, at=heard.at
             )
-            answer(offer)
+            said_no = answer(offer)
+            if isinstance(said_no, Refused) and wait.refused is not None:
+                with body.scope(f"{name}>refused:{heard.reference}"):
+                    wait.refused(heard, said_no)
     return found is not None
 
 
@@ -270,26 +329,17 @@ def _offered(body: leg.Body, name: str, reference: str) -> bool:
     )
 
 
-def _remind(
-    body: leg.Body,
-    name: str,
-    wait: Wait,
-    asked_at: datetime,
-    due_at: datetime,
-    people: Sequence[Person],
-) -> None:
-    due = [
-        (f"{name}>reminder-{number}", act)
-        for number, (delay, act) in enumerate(wait.remind, start=1)
-        if asked_at < delay.after(asked_at) <= clock.present() < due_at
-    ]
-    unsent = [(key, act) for key, act in due if not _recorded(body, Kind.REMINDER_SENT, key)]
-    for key, act in unsent:
-        sent = key == unsent[-1][0]
+def _remind(body: leg.Body, name: str, wait: Wait, row: Any, people: Sequence[Person]) -> None:
+    now = clock.present()
+    due = [one for one in _ladder(wait, row) if one.what is Due.REMINDER and one.at <= now < row.due_at]
+    unsent = [one for one in due if not _recorded(body, Kind.REMINDER_SENT, f"{name}>reminder-{one.number}")]
+    for one in unsent:
+        key = f"{name}>reminder-{one.number}"
+        sent = one is unsent[-1]
         if sent:
             for person in people:
                 with body.scope(f"{key}:{person.id}"):
-                    act(Invitation(case_id=body.case_id, wait=name, person=person))
+                    wait.remind[one.number - 1][1](Invitation(case_id=body.case_id, wait=name, person=person))
         body.append(Kind.REMINDER_SENT, key, {"sent": sent}, actor="clock")
 
 
@@ -302,23 +352,33 @@ def _row(body: leg.Body, name: str) -> Any:
         return connection.execute(select(waits).where(waits.c.case_id == body.case_id, waits.c.wait == name)).one()
 
 
-def _pause(body: leg.Body, name: str, wait: Wait, asked_at: datetime, due_at: datetime) -> Pause:
+def _pause(body: leg.Body, name: str, wait: Wait, row: Any) -> Pause:
     """Note when to look again, and the form under which the engine shows the question."""
     now = clock.present()
-    moments = [due_at, *(delay.after(asked_at) for delay, _ in (*wait.remind, *wait.escalate))]
+    due = [one.at for one in _ladder(wait, row)]
     if wait.look_every is not None:
-        moments.append(wait.look_every.after(now))
+        due.append(wait.look_every.after(now))
     pause_key = re.sub("[^a-z0-9]+", "-", f"{name}-{body.case.epoch}".lower())
     with body.runtime.files.writing() as connection:
         connection.execute(
             update(waits)
             .where(waits.c.case_id == body.case_id, waits.c.wait == name)
             .values(
-                next_at=min((moment for moment in moments if moment > now), default=now + LOOK_AGAIN),
-                pause_keys=[*_row(body, name).pause_keys, pause_key][-FORMS_LOOKED_AT:],
+                next_at=min((moment for moment in due if moment > now), default=now + LOOK_AGAIN),
+                pause_keys=[*row.pause_keys, pause_key][-FORMS_LOOKED_AT:],
             )
         )
-    return Pause(body.case_id, pause_key, wait.question, _typed_form(name, wait))
+    return Pause(body.case_id, pause_key, wait.question + _last_refusal(body, name), _typed_form(name, wait))
+
+
+def _last_refusal(body: leg.Body, name: str) -> str:
+    """Why the last answer that was typed here did not count, for whoever opens the form again."""
+    typed = {e.seq for e in body.entries if e.kind is Kind.ANSWER_OFFERED and e.payload["channel"] == "prefect"}
+    refused = [e for e in body.entries if e.kind is Kind.ANSWER_REFUSED and e.key == name and e.seq - 1 in typed]
+    if not refused:
+        return ""
+    why = Refusal[refused[-1].payload["why"].upper()].value
+    return f"\n\n> The last answer typed here did not count: {why}."
 
 
 def _typed_form(name: str, wait: Wait) -> type[BaseModel]:

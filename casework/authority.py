@@ -1,0 +1,109 @@
+"""Who may answer: those asked, and whoever stands in for one of them today.
+
+A delegate answers in the place of the person asked: the file names both. A delegation has a start and an end and
+gives nothing that its giver does not have; it does not pass on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from casework.people import Identity, Person
+from casework.schema import delegations
+
+__all__ = ["Delegation", "Seat", "delegate", "delegates", "in_force", "revoke", "seat"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """The place of one person asked, and who fills it: that person or a delegate."""
+
+    asked: Person
+    actor: Person
+
+    @property
+    def ids(self) -> set[str]:
+        """Everybody who takes part when this seat answers."""
+        return {self.asked.id, self.actor.id}
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """One person stands in for another; moments are UTC, `until` is exclusive."""
+
+    number: int
+    person: str
+    delegate: Person
+    since: datetime
+    until: datetime
+
+
+def seat(connection: Connection, who: Sequence[Any], identity: Identity, now: datetime) -> Seat | None:
+    """The seat that this identity fills among those asked; None when it has none at `now` (UTC)."""
+    people = [Person.model_validate(person) for person in who]
+    for person in people:
+        if identity.is_person(person):
+            return Seat(person, person)
+    for person in people:
+        for one in delegates(connection, person.id, now):
+            if identity.is_person(one):
+                return Seat(person, one)
+    return None
+
+
+def delegates(connection: Connection, person: str, now: datetime) -> list[Person]:
+    """Who stands in for a person at `now` (UTC)."""
+    return [one.delegate for one in in_force(connection, now) if one.person == person and one.since <= now]
+
+
+def in_force(connection: Connection, now: datetime) -> list[Delegation]:
+    """The delegations that hold at `now` (UTC) or later, by their start."""
+    rows = connection.execute(
+        select(delegations)
+        .where(delegations.c.until_at > now, delegations.c.revoked_at.is_(None))
+        .order_by(delegations.c.since_at, delegations.c.number)
+    )
+    return [
+        Delegation(row.number, row.person, Person.model_validate(row.delegate), row.since_at, row.until_at)
+        for row in rows
+    ]
+
+
+def delegate(
+    connection: Connection, person: str, to: Person, since: datetime, until: datetime, by: str, now: datetime
+) -> int:
+    """Let `to` stand in for `person` from `since` to `until` (UTC); the delegation's number.
+
+    Raises:
+        ValueError: the span is empty or past, or both are the same person.
+    """
+    if person == to.id:
+        raise ValueError(f"{person} cannot stand in for themselves: name somebody else.")
+    if until <= since or until <= now:
+        raise ValueError("A delegation ends after it begins, and not in the past: give a later end.")
+    known = connection.execute(
+        insert(delegations).values(
+            person=person,
+            delegate=to.model_dump(mode="json"),
+            since_at=since,
+            until_at=until,
+            made_by=by,
+            made_at=now,
+        )
+    )
+    return int(known.inserted_primary_key[0])  # type: ignore[index]
+
+
+def revoke(connection: Connection, number: int, now: datetime) -> bool:
+    """End a delegation at once; false when there is none in force with this number."""
+    done = connection.execute(
+        update(delegations)
+        .where(delegations.c.number == number, delegations.c.revoked_at.is_(None), delegations.c.until_at > now)
+        .values(revoked_at=now)
+    )
+    return done.rowcount == 1

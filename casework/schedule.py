@@ -1,0 +1,57 @@
+"""When a question's reminders, escalations and deadline come: a pure function of the policy and the moment asked.
+
+Working time, zones, holidays and daylight saving are in the delays; nothing here looks at a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from casework.clock import Delay, instant
+
+__all__ = ["Due", "Moment", "moments"]
+
+
+class Due(StrEnum):
+    """What comes due."""
+
+    REMINDER = "reminder"
+    ESCALATION = "escalation"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """Something that comes due at a moment (UTC); `number` counts from 1 within its kind."""
+
+    at: datetime
+    what: Due
+    number: int
+
+
+def moments(
+    asked_at: datetime, within: Delay, remind: Sequence[Delay] = (), escalate: Sequence[Delay] = ()
+) -> tuple[Moment, ...]:
+    """All that comes due, in order; the deadline last.
+
+    What would come at or after the deadline, or not after the asking, never comes: a ladder that was laid out for
+    a longer wait loses its upper rungs.
+
+    Raises:
+        ValueError: `asked_at` has no zone, or the deadline is not after it.
+    """
+    asked = instant(asked_at)
+    deadline = within.after(asked)
+    if deadline <= asked:
+        raise ValueError("A question needs some time to be answered: its deadline is not after its asking.")
+    steps = [(Due.REMINDER, remind), (Due.ESCALATION, escalate)]
+    ladder = [
+        Moment(at, what, number)
+        for what, delays in steps
+        for number, delay in enumerate(delays, start=1)
+        if asked < (at := delay.after(asked)) < deadline
+    ]
+    return (*sorted(ladder), Moment(deadline, Due.DEADLINE, 1))
