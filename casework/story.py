@@ -18,6 +18,9 @@ _SIGNS = {
     Kind.REMINDER_SENT: "…",
     Kind.ESCALATED: "↑",
     Kind.ANSWER_REFUSED: "✗",
+    Kind.ANSWER_COUNTED: "+",
+    Kind.HANDED_OVER: "→",
+    Kind.EXTENDED: "»",
     Kind.DECIDED: "!",
     Kind.DEADLINE_PASSED: "⌛",
     Kind.FAULT_PARKED: "⚠",
@@ -61,7 +64,14 @@ def _say(entry: Entry) -> str:
         case Kind.DECIDED:
             values = ", ".join(f"{name} {value}" for name, value in payload["values"].items() if value is not None)
             unverified = "" if payload["verified"] else ", unverified identity"
-            return f"{key}: {values or 'done'} (by {entry.actor} through {payload['channel']}{unverified})"
+            place = f" for {payload['for']}" if "for" in payload else ""
+            return f"{key}: {values or 'done'} (by {entry.actor}{place} through {payload['channel']}{unverified})"
+        case Kind.ANSWER_COUNTED:
+            return f"{key}: {entry.actor} {'agrees' if payload['agrees'] else 'does not agree'}"
+        case Kind.HANDED_OVER:
+            return f"{key}: handed over from {payload['from']} to {payload['to']} by {entry.actor}"
+        case Kind.EXTENDED:
+            return f"{key}: more time until {payload['due'][:16]} UTC, given by {entry.actor}"
         case Kind.ANSWER_REFUSED:
             return f"{key}: an answer of {entry.actor} was refused, {payload['why'].replace('_', ' ')}"
         case Kind.DEADLINE_PASSED:
