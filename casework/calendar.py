@@ -68,7 +68,7 @@ class BusinessCalendar:
 
         Friday 15:00 and one day is Monday 15:00; Saturday and one day is Tuesday at opening.
         """
-        _not_negative(n)
+        _not_negative(n, "days")
         start = self.next_opening(moment)
         if n == 0:
             return start
@@ -78,9 +78,34 @@ class BusinessCalendar:
             day = self._working_day_from(day + _DAY)
         return self._at(day, local.time())
 
+    def add_working_time(self, moment: datetime, span: timedelta) -> datetime:
+        """The moment, in UTC, by which the office has been open for `span`; its next opening when that is nothing.
+
+        A span that is used up just as the office closes ends at closing, not at the next opening.
+        """
+        _not_negative(span.total_seconds(), "hours")
+        now, left = _utc(moment), span
+        hours = ((max(now, opens), closes) for opens, closes in self._openings(self._local(now).date()))
+        begins, ends = next(hours)
+        while ends <= begins or begins + left > ends:
+            left -= max(ends - begins, timedelta())
+            begins, ends = next(hours)
+        return begins + left
+
+    def next_weekday(self, moment: datetime, weekday: int, wall: time) -> datetime:
+        """The first time after `moment` that the wall clock shows `wall` on a weekday (Monday is 0), in UTC.
+
+        Days off count like any other. Strictly after: asked at that very time, it is a week later.
+        """
+        now = _utc(moment)
+        today = self._local(now).date()
+        day = today + (weekday - today.weekday()) % 7 * _DAY
+        at = self._at(day, wall)
+        return at if at > now else self._at(day + 7 * _DAY, wall)
+
     def add_days(self, moment: datetime, n: int) -> datetime:
         """The same wall time `n` calendar days later, in UTC."""
-        _not_negative(n)
+        _not_negative(n, "days")
         local = self._local(_utc(moment))
         return self._at(local.date() + n * _DAY, local.time()) if n else _utc(moment)
 
@@ -131,6 +156,6 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _not_negative(n: int) -> None:
+def _not_negative(n: float, unit: str) -> None:
     if n < 0:
-        raise ValueError(f"A number of days cannot be negative: {n}")
+        raise ValueError(f"A number of {unit} cannot be negative: {n:g}")

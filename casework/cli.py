@@ -7,6 +7,7 @@ goes to stdout, with `--json` as JSON; everything else goes to stderr.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
@@ -14,11 +15,12 @@ from sqlalchemy.exc import OperationalError
 from typer.core import TyperGroup
 
 from casework.case import CaseUnknown, ChainBroken, FileClosed
-from casework.commands import cases, service
+from casework.commands import cases, people, questions, service
 from casework.commands.shown import Stop, complain
 from casework.delivery.keys import KeyStoreBroken
 from casework.engine import EngineAway
 from casework.settings import SettingsWrong
+from casework.steering import NotSteered
 from casework.supervisor import AlreadyRunning, NotReady
 from casework.systems.errors import SystemFault
 from casework.wiring import DatabaseAway
@@ -34,6 +36,7 @@ SPEAKING = (
     FileClosed,
     KeyStoreBroken,
     NotReady,
+    NotSteered,
     SettingsWrong,
     Stop,
     SystemFault,
@@ -70,8 +73,16 @@ def _before() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-for command in (*service.COMMANDS, *cases.COMMANDS):
-    app.command(name=command.__name__.rstrip("_"))(command)
+def _add(to: typer.Typer, commands: Iterable[Callable[..., None]]) -> None:
+    for command in commands:
+        to.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
+
+
+_add(app, (*service.COMMANDS, *cases.COMMANDS, *questions.COMMANDS, *people.COMMANDS))
+for name, (meaning, commands) in people.GROUPS.items():
+    group = typer.Typer(name=name, help=meaning, no_args_is_help=True)
+    _add(group, commands)
+    app.add_typer(group)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 
 from casework.calendar import BusinessCalendar
@@ -20,8 +20,10 @@ __all__ = [
     "Days",
     "Delay",
     "Minutes",
+    "NextWeekday",
     "Until",
     "WorkingDays",
+    "WorkingHours",
     "instant",
     "keep",
     "local_date",
@@ -126,6 +128,42 @@ class WorkingDays:
 
     def after(self, moment: datetime) -> datetime:
         return instant(self.calendar.add_working_days(moment, self.count))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingHours:
+    """Hours in which a team works: four hours from Friday 15:00 end on Monday, when it closes at 17:00."""
+
+    count: float
+    calendar: BusinessCalendar
+
+    def after(self, moment: datetime) -> datetime:
+        return instant(self.calendar.add_working_time(moment, timedelta(hours=self.count)))
+
+
+@dataclass(frozen=True, slots=True)
+class NextWeekday:
+    """The next Monday at 10:00, say, on the wall clock of the calendar's zone; holidays count like any day.
+
+    `weekday` is 0 for Monday to 6 for Sunday (the constants of the standard library's `calendar`). Strictly after
+    the moment: asked on Monday at 10:00, it is a week later.
+
+    Raises:
+        ValueError: there is no such weekday, or the time has a zone of its own.
+    """
+
+    weekday: int
+    time: time
+    calendar: BusinessCalendar
+
+    def __post_init__(self) -> None:
+        if self.weekday not in range(7):
+            raise ValueError(f"A weekday is 0 (Monday) to 6 (Sunday), not {self.weekday}.")
+        if self.time.tzinfo:
+            raise ValueError("A wall time has the zone of its calendar: give it without a time zone.")
+
+    def after(self, moment: datetime) -> datetime:
+        return instant(self.calendar.next_weekday(moment, self.weekday, self.time))
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,14 +69,16 @@ class Legs(Store):
             return [row.case_id for row in rows]
 
     def unpushed(self, before: datetime) -> list[str]:
-        """Cases that want a leg and of which the engine was not told since `before` (UTC)."""
+        """Cases that want a leg and of which the engine was not told since `before` (UTC); longest first."""
         with self.reading() as connection:
             rows = connection.execute(
-                select(cases.c.case_id).where(
+                select(cases.c.case_id)
+                .where(
                     cases.c.closed_at.is_(None),
                     cases.c.wanted_at.is_not(None),
                     cases.c.pushed_at.is_(None) | (cases.c.pushed_at < before),
                 )
+                .order_by(cases.c.wanted_at)
             )
             return [row.case_id for row in rows]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import b32encode
+from fractions import Fraction
 from hashlib import sha256
 from math import ceil
 
@@ -63,7 +64,9 @@ class Quorum(BaseModel):
 
     def of(self, asked: int) -> int:
         """How many must agree when so many were asked; at least one, at most all."""
-        wanted = self.needs if self.needs is not None else ceil(asked * self.share) if self.share else asked
+        # A share is what it is written as: 0.55 of 20 is 11 people, and in binary a little more.
+        part = ceil(asked * Fraction(str(self.share))) if self.share else asked
+        wanted = self.needs if self.needs is not None else part
         return max(1, min(wanted, asked))
 
 

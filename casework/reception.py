@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import httpx
+from sqlalchemy import Row, select
 
 from casework import tick
+from casework.answer import Offer, answer, forms
+from casework.case import Kind, digest
 from casework.delivery.links import Link
 from casework.runtime import Runtime
+from casework.schema import waits
 from casework.systems.errors import NotFound, Temporary
 from casework.systems.mail import Mail
 from casework.systems.zendesk import Zendesk
 from deployments.triggers import started_by
 from policies import messages
+from tasks.zendesk import command_of, commands
 
 __all__ = ["code_sender", "own_account", "starter", "tell_slack"]
 
@@ -26,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 def starter(around: Runtime, zendesk: Zendesk) -> Callable[[str, str], None]:
     """Starts what a ticket's tags ask for, once per occurrence, when told (event, subject).
+
+    It also tells who commands something on the ticket too late.
 
     What it gives raises `SystemFault` when the ticket cannot be read now.
     """
@@ -43,8 +51,45 @@ def starter(around: Runtime, zendesk: Zendesk) -> Callable[[str, str], None]:
             return
         for trigger in started_by(system, ticket.tags, ticket.status):
             tick.start(around, trigger.process, subject, {"ticket": ticket.id})
+        if event.endswith("ticket.comment_added") and ticket.status != "closed":
+            _tell_late(around, zendesk, ticket.id)
 
     return start
+
+
+def _tell_late(around: Runtime, zendesk: Zendesk, ticket: int) -> None:
+    """Tell who commands something on a ticket whose question is settled already, once, by a note there.
+
+    While a question is open its case looks for itself. The note comes first and is found again by its reference,
+    so that a process that is killed in between tells neither twice nor never.
+    """
+    question = _last_settled(around, f"zendesk:ticket:{ticket}")
+    if question is None:
+        return
+    entries = around.files.entries(question.case_id)
+    known = {entry.payload["reference"] for entry in entries if entry.kind is Kind.ANSWER_OFFERED}
+    ending = next(
+        entry for entry in entries if entry.key == question.wait and entry.kind in (Kind.DECIDED, Kind.DEADLINE_PASSED)
+    )
+    by = ending.actor if ending.kind is Kind.DECIDED else "deadline"
+    for heard in commands(ticket, question.asked_at):
+        if heard.reference in known:
+            continue
+        mark = f"cw-{digest([question.case_id, heard.reference])[:12]}"
+        if zendesk.find_comment(ticket, mark) is None:
+            text = messages.render("common/note-late-command", **command_of(heard), by=by, at=ending.at).body
+            zendesk.comment(ticket, f"{text}\nRef {mark}", public=False)
+        channel = heard.reference.split(":", 1)[0]
+        answer(Offer(question.case_id, question.wait, heard.values, channel, heard.identity, None, heard.reference))
+
+
+def _last_settled(around: Runtime, subject: str) -> Row[Any] | None:
+    """The newest question that commands on `subject` answer, when it is decided or its time is over."""
+    listens = (waits.c.listens == subject, waits.c.looks)
+    with around.files.reading() as connection:
+        rows = connection.execute(select(waits).where(*listens).order_by(waits.c.asked_at.desc())).all()
+    asked = [row for row in rows if row.form in forms and "verdict" in forms[row.form].model_fields]
+    return asked[0] if asked and asked[0].state in ("decided", "passed") else None
 
 
 def own_account(zendesk: Zendesk) -> Callable[[], str | None]:

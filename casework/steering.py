@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select, update
 from casework import runtime
 from casework.case import Kind, digest
 from casework.people import Person
-from casework.schema import waits
+from casework.schema import cases, waits
 
 __all__ = ["NotSteered", "extend", "hand_over"]
 
@@ -26,8 +26,8 @@ def hand_over(case_id: str, wait: str, *, away_from: str, to: Person, by: str, r
     """Put a question to `to` instead of `away_from`, because of a reason given by `by` (ids).
 
     Raises:
-        NotSteered: the question is not open, `away_from` was not asked, `to` was asked already or took part before,
-            `by` is neither the one asked nor an operator, or there is no reason.
+        NotSteered: the question is not open, `away_from` was not asked or has answered, `to` was asked already or
+            took part before, `by` is neither the one asked nor an operator, or there is no reason.
     """
     around = runtime.current()
     with around.files.writing() as connection:
@@ -39,6 +39,9 @@ def hand_over(case_id: str, wait: str, *, away_from: str, to: Person, by: str, r
             raise NotSteered(f"{wait} was not put to {away_from}: it was put to {', '.join(asked)}.")
         if by != away_from and by not in operators:
             raise NotSteered(f"Only {away_from} or an operator may hand {wait} over.")
+        counted = around.files.of_kind(connection, case_id, Kind.ANSWER_COUNTED, wait)
+        if away_from in {entry.payload["asked"] for entry in counted}:
+            raise NotSteered(f"{away_from}, or somebody in their place, has answered {wait}: that answer counts.")
         if to.id in asked:
             raise NotSteered(f"{to.id} is asked already.")
         if to.id in row.not_by:
@@ -98,5 +101,6 @@ def _change(connection: Connection, case_id: str, wait: str, **values: Any) -> N
 
 def _kept(around: runtime.Runtime, connection: Connection, case_id: str, wait: str, by: str, reason: str) -> str:
     """Where the reason is kept: people's words are not in the file."""
-    name = f"text:{digest([case_id, wait, by, around.files.now().isoformat()])[:16]}"
+    entries = connection.execute(select(cases.c.last_seq).where(cases.c.case_id == case_id)).scalar_one()
+    name = f"text:{digest([case_id, wait, by, entries])[:16]}"
     return around.confidential.keep(connection, case_id, name, reason.strip())

@@ -110,7 +110,7 @@ def _due_waits(around: Runtime, done: Round) -> None:
         due = connection.execute(
             select(waits.c.case_id, waits.c.wait, waits.c.due_at, waits.c.next_at, waits.c.looks)
             .where(waits.c.state == "open", waits.c.next_at <= now)
-            .order_by(waits.c.next_at)
+            .order_by(waits.c.due_at, waits.c.next_at)
         ).all()
     for wait in due:
         with around.files.writing() as connection:

@@ -205,8 +205,10 @@ def _open(body: leg.Body, name: str, wait: Wait) -> None:
         "not_by": list(wait.not_by),
         "form": wait.form.form_name(),
     }
+    # How many must agree is settled now: whoever an escalation adds may agree as well, and need not.
+    needs = wait.quorum.of(len(wait.who.people))
     if wait.quorum != ANY:
-        payload["needs"] = wait.quorum.of(len(wait.who.people))
+        payload["needs"] = needs
     with body.runtime.files.writing() as connection:
         entry = body.append(Kind.QUESTION_ASKED, name, payload, connection=connection)
         connection.execute(
@@ -218,7 +220,7 @@ def _open(body: leg.Body, name: str, wait: Wait) -> None:
                 role=wait.who.name,
                 who=[person.model_dump(mode="json") for person in wait.who.people],
                 not_by=list(wait.not_by),
-                quorum=wait.quorum.model_dump(mode="json"),
+                quorum=Quorum(needs=needs, veto=wait.quorum.veto).model_dump(mode="json"),
                 verified=wait.verified,
                 question=wait.question,
                 listens=wait.listens,

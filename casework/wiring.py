@@ -201,6 +201,7 @@ def gateway(wired: Wired) -> Gateway:
         code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),
         own_zendesk_id=reception.own_account(wired.systems.zendesk),
         tell_slack=reception.tell_slack if settings.slack.signing_secret else None,
+        open_modal=wired.systems.slack.open_view if settings.slack.signing_secret else None,
         zendesk_secret=_plain(settings.zendesk.webhook_secret),
         slack_secret=_plain(settings.slack.signing_secret),
         slack_origins=settings.slack.response_origins,

@@ -254,6 +254,12 @@ def ask_approval(request: Request) -> str | None:
             look_every=look_every,
             verified=rule.verified_identity,
             not_by=request.decided_by if rule.four_eyes else (),
+            refused=lambda heard, no: zendesk.note(
+                ticket, "data_export/note-answer-refused", **zendesk.command_of(heard), sentence=no.sentence
+            ),
+            settled=lambda given, told: show_outcome(
+                ticket, "approval", told, given, forms.PAST[given.verdict] if given else ""
+            ),
         )
         if approval is not None:
             break
@@ -416,7 +422,20 @@ def ask_operators(form: type[F], ticket: int, key: str, within: Delay, **about: 
         within=within,
         announce=in_slack("operators-asked", named),
         remind=[(delay, in_slack("operators-reminder", named)) for delay in every_so_often(within)],
+        settled=lambda given, told: show_outcome(ticket, key, told, given, "answered"),
     )
+
+
+def show_outcome(ticket: int, key: str, told: Mapping[str, object], given: Form | None, outcome: str) -> None:
+    """Let the Slack messages that asked say who settled the question and when; their buttons go."""
+    named: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket), "question": key}
+    named["at"] = clock.now()
+    message = "data_export/outcome-unanswered"
+    if given is not None:
+        message = "data_export/outcome"
+        named |= {"outcome": outcome, "staff": given.by}
+    for shown in people.asked_in_slack(told):
+        people.show_outcome(shown, message, **named)
 
 
 def every_so_often(within: Delay) -> list[Delay]:
@@ -447,22 +466,21 @@ def await_reply(
     )
 
 
-def in_slack(message: str, values: Mapping[str, Any], button: tuple[str, str] | None = None) -> Act:
+def in_slack(message: str, values: Mapping[str, Any], buttons: tuple[tuple[str, str], ...] = ()) -> Act:
     """A direct message with that person's own code and link."""
-    buttons = (button,) if button else ()
     return lambda invitation: people.ask_in_slack(invitation, f"data_export/{message}", buttons, **values)
 
 
 def ask_to_agree(request: Request, asked: Role, described: Mapping[str, Any]) -> Act:
     """In Slack and by mail; who is asked because nobody answered learns who was asked first."""
-    approve = ("verdict=approve", "Approve")
+    answers = (("decide:verdict=approve", "Approve"), ("ask:verdict=deny", "Deny…"))
     later = request.about | {"role": asked.name, "until": described["until"]}
 
     def ask(invitation: Invitation) -> None:
         if invitation.person in asked.people:
-            in_slack("approval-request-slack", described, approve)(invitation)
+            in_slack("approval-request-slack", described, answers)(invitation)
         else:
-            in_slack("approval-escalated", later, approve)(invitation)
+            in_slack("approval-escalated", later, answers)(invitation)
         people.ask_by_mail(invitation, "data_export/approval-request-email", **described)
 
     return ask

@@ -10,6 +10,7 @@ from casework.confidential import ConfidentialText
 from casework.wait import Form
 
 __all__ = [
+    "PAST",
     "Approval",
     "Deliverable",
     "Done",
@@ -46,6 +47,10 @@ class Receipt(Form):
 class Verdict(StrEnum):
     APPROVE = "approve"
     DENY = "deny"
+
+
+PAST = {Verdict.APPROVE: "approved", Verdict.DENY: "denied"}
+"""How a verdict is told once it was given."""
 
 
 class Approval(Form):

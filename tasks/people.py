@@ -15,7 +15,7 @@ from casework.systems.errors import NotFound, SystemFault
 from casework.systems.slack import MessageRef
 from policies import messages
 
-__all__ = ["ask_by_mail", "ask_in_slack", "tell_in_slack", "tell_operators"]
+__all__ = ["ask_by_mail", "ask_in_slack", "asked_in_slack", "show_outcome", "tell_in_slack", "tell_operators"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +55,10 @@ def tell_in_slack(person: Person, message: str, **values: object) -> MessageRef 
 def ask_in_slack(
     invitation: Invitation, message: str, buttons: tuple[tuple[str, str], ...] = (), **values: object
 ) -> MessageRef | None:
-    """A direct message with this person's code and link; each button (`verdict=approve`, label) answers at once.
+    """A direct message with this person's code and link.
 
-    Found again as `tell_in_slack` is.
+    Each button is an action and a label: `decide:verdict=approve` answers at once, `ask:verdict=deny` first asks
+    for the rest of the form. Found again as `tell_in_slack` is.
     """
     code, link = code_and_link(invitation)
     wanted = messages.variables(message)
@@ -65,14 +66,33 @@ def ask_in_slack(
     actions = [
         {
             "type": "button",
-            "action_id": f"decide:{answer}",
+            "action_id": action,
             "text": {"type": "plain_text", "text": label},
             "value": button_token(invitation),
         }
-        for answer, label in buttons
+        for action, label in buttons
     ]
     more = [{"type": "actions", "elements": actions}] if actions else []
     return _post(invitation.person, messages.render(message, **values, **secrets).body, more)
+
+
+def asked_in_slack(told: Mapping[str, object]) -> list[MessageRef]:
+    """Where the messages stand that `ask_in_slack` posted, from what announcing gave for each person."""
+    return [MessageRef.model_validate(ref) for ref in told.values() if ref is not None]
+
+
+@step(repeatable=True)
+def show_outcome(shown: MessageRef, message: str, **values: object) -> None:
+    """Put the outcome where the question stood, without its buttons, code and link; again changes nothing.
+
+    A message that was deleted meanwhile has nothing to show.
+    """
+    text = messages.render(message, **values).body
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION_CHARACTERS]}}
+    try:
+        current().slack.update(shown, text.splitlines()[0], [section])
+    except NotFound:
+        logger.info("A message in %s is not there any more; its outcome is not shown.", shown.channel)
 
 
 @step(repeatable=True)

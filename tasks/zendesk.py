@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +19,7 @@ from policies import messages
 
 __all__ = [
     "begin",
+    "command_of",
     "commands",
     "follow",
     "gone",
@@ -162,6 +164,15 @@ def commands(ticket: int, since: datetime) -> Iterable[Heard]:
             values["reason"] = rest[0].strip()
         identity = Identity(kind="zendesk", value=str(comment.author_id))
         yield Heard(identity, values, f"ticket:comment-{comment.id}", comment.created_at)
+
+
+def command_of(heard: Heard) -> dict[str, Any]:
+    """A command as a note may tell it: what was asked for, by whom, in which comment; ids only."""
+    return {
+        "command": str(heard.values["verdict"]),
+        "author": heard.identity.value,
+        "comment": heard.reference.removeprefix("ticket:"),
+    }
 
 
 def gone(ticket: int) -> str | None:

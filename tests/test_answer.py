@@ -9,19 +9,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from casework import tick
 from casework.answer import Accepted, Offer, Refusal, Refused, answer, pass_deadline
 from casework.case import Kind
 from casework.clock import Minutes
 from casework.engine.simulated import Run
-from casework.people import Identity, Person, Role
+from casework.people import Identity, Role
 from casework.process import process
 from casework.wait import wait_for
-from tests.conftest import START
 from tests.desk import Desk
 from tests.toy import ANA, BEN, MANAGER, MANAGERS, OWNERS, Approval, code, keys, outside, refusals, say, slack
 
@@ -311,141 +307,6 @@ def test_a_deadline_and_an_answer_at_once_settle_the_question_once(any_desk: Des
         desk.engine.time = due
         desk.settle()
         desk.advance(minutes=61)
-
-
-# -- everything at random
-
-
-class Answering(RuleBasedStateMachine):
-    """Random people answer random questions through random channels, late, twice and wrongly."""
-
-    PEOPLE = (ANA, BEN, MANAGER, Person(id="staff-99", slack="U99", zendesk=9999))
-
-    @initialize()
-    def open(self) -> None:
-        import tempfile
-
-        outside.reset()
-        self.folder = tempfile.TemporaryDirectory()
-        self.desk = Desk(f"sqlite:///{self.folder.name}/cases.db", START)
-        self.desk.__enter__()
-        with self.desk.files.reading() as connection:
-            connection.exec_driver_sql("PRAGMA synchronous = OFF")
-        self.runs = [self.desk.start("asking", number=number) for number in (1, 2)]
-        self.attempts = dict.fromkeys((run.case_id for run in self.runs), 0)
-        self.accepted: dict[tuple[str, str], tuple[str, str]] = {}
-        self.used: set[str] = set()
-
-    def teardown(self) -> None:
-        if hasattr(self, "desk"):
-            self.desk.__exit__(None, None, None)
-            self.folder.cleanup()
-
-    @rule(
-        which=st.integers(0, 1),
-        wait=st.sampled_from(["first/1", "second/1", "first/2"]),
-        person=st.sampled_from(PEOPLE),
-        proof=st.sampled_from(["slack", "zendesk", "plain", "code", "code of another question"]),
-        verdict=st.sampled_from(["yes", "no", "maybe"]),
-        repeat=st.booleans(),
-    )
-    def answers(self, which: int, wait: str, person: Person, proof: str, verdict: str, repeat: bool) -> None:
-        run = self.runs[which]
-        for _ in range(1 + repeat):
-            self.answer(run, wait, person, proof, verdict)
-
-    def answer(self, run: Run, wait: str, person: Person, proof: str, verdict: str) -> None:
-        identity, typed = None, None
-        match proof:
-            case "slack":
-                identity = slack(person)
-            case "zendesk":
-                identity = Identity(kind="zendesk", value=str(person.zendesk))
-            case "plain":
-                identity = Identity(kind="person", value=person.id, verified=False)
-            case "code":
-                typed = code(run, wait, person)
-            case _:
-                typed = code(run, "first/1" if wait == "second/1" else "second/1", person)
-        known = wait in {entry.key for entry in self.desk.entries(run, Kind.QUESTION_ASKED)}
-        open_now, ended = wait in self.desk.waiting(run), self.desk.ending(run)
-        may = self.asked(run, wait)
-        result = answer(Offer(run.case_id, wait, {"verdict": verdict}, proof, identity, typed))
-        self.attempts[run.case_id] += known and ended is None
-        if isinstance(result, Accepted):
-            assert open_now
-            assert person.id == result.by
-            assert person.id in may
-            assert (wait, person.id) != ("second/1", ANA.id)
-            assert proof not in ("plain", "code of another question")
-            assert typed not in self.used
-            assert verdict != "maybe"
-            assert (run.case_id, wait) not in self.accepted
-            self.accepted[run.case_id, wait] = (person.id, verdict)
-        if typed is not None:
-            self.used.add(typed)
-
-    def asked(self, run: Run, wait: str) -> list[str]:
-        """Who may answer by now, as the file says."""
-        asked = [e.payload["who"] for e in self.desk.entries(run, Kind.QUESTION_ASKED) if e.key == wait]
-        more = [e.payload["who"] for e in self.desk.entries(run, Kind.ESCALATED) if e.key.startswith(f"{wait}>")]
-        return [person for people in asked + more for person in people]
-
-    @rule(minutes=st.sampled_from([1, 29, 31, 61]), quietly=st.booleans())
-    def time_passes(self, minutes: int, quietly: bool) -> None:
-        if quietly:
-            self.desk.engine.sleep(minutes * 60)
-        else:
-            self.desk.advance(minutes=minutes)
-
-    @rule()
-    def the_clock_ticks(self) -> None:
-        self.desk.engine.sleep(1)
-        self.desk.settle()
-
-    @rule(which=st.integers(0, 1))
-    def somebody_resumes(self, which: int) -> None:
-        if self.desk.ending(self.runs[which]) is None:
-            self.desk.engine.resume(self.runs[which].case_id)
-            self.desk.engine.run()
-
-    @precondition(lambda self: hasattr(self, "runs"))
-    @invariant()
-    def the_file_is_right(self) -> None:
-        for run in self.runs:
-            offered = self.desk.entries(run, Kind.ANSWER_OFFERED)
-            decided = self.desk.entries(run, Kind.DECIDED)
-            refused = self.desk.entries(run, Kind.ANSWER_REFUSED)
-            passed = keys(self.desk, run, Kind.DEADLINE_PASSED)
-            assert len(offered) == self.attempts[run.case_id] == len(decided) + len(refused)
-            settled = [entry.key for entry in decided] + passed
-            assert len(settled) == len(set(settled))
-            assert {e.key: (e.actor, e.payload["values"]["verdict"]) for e in decided} == {
-                wait: value for (case_id, wait), value in self.accepted.items() if case_id == run.case_id
-            }
-            self.desk.files.verify(run.case_id)
-
-
-TestAnswering = Answering.TestCase
-TestAnswering.settings = settings(
-    max_examples=12,
-    stateful_step_count=15,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_answering_at_random_for_long() -> None:
-    """The same machine, with many more and longer stories."""
-    from hypothesis.stateful import run_state_machine_as_test
-
-    run_state_machine_as_test(
-        Answering,
-        settings=settings(max_examples=300, stateful_step_count=40, deadline=None, database=None),
-    )
 
 
 def test_a_needed_role_may_have_nobody(desk: Desk) -> None:

@@ -38,7 +38,7 @@ SPAN = re.compile(r"`(casework [^`\n]+|make [^`\n]+)`")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 GIVEN = re.compile(r"^```(\w+) (file|append)=(\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-COMMANDS = {command.name: command for command in typer.main.get_command(app).commands.values()}  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = {command.name: command for command in typer.main.get_command(app).commands.values()}  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -61,6 +61,12 @@ def commands(page: Path) -> Iterator[list[str]]:
             yield shlex.split(span)
 
 
+def options(command: Any) -> set[str]:
+    """The options of a command, and of those below it."""
+    own = {opt for one in command.params if one.param_type_name == "option" for opt in one.opts}
+    return own.union(*(options(below) for below in getattr(command, "commands", {}).values()))
+
+
 def wrong_with(words: list[str]) -> str | None:
     """What is wrong with a `casework` or `make` command, or None."""
     name, *rest = words
@@ -72,7 +78,7 @@ def wrong_with(words: list[str]) -> str | None:
     command = COMMANDS.get(rest[0])
     if command is None:
         return f"there is no command casework {rest[0]}"
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
+    known = options(command) | {"--help", "-h"}
     unknown = [word.partition("=")[0] for word in rest[1:] if word.startswith("-")]
     return next((f"casework {rest[0]} has no {word}" for word in unknown if word not in known), None)
 
@@ -210,14 +216,7 @@ def test_the_command_page_has_every_command() -> None:
         section = re.search(rf"^## `casework {name}`$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
         assert section, f"cli.md has no section for casework {name}"
         told = set(re.findall(r"^\| `(--[\w-]+)", section[1], re.MULTILINE))
-        options = {
-            option
-            for parameter in command.params
-            if parameter.param_type_name == "option"
-            for option in parameter.opts
-            if option != "--help"
-        }
-        assert told == options, name
+        assert told == options(command) - {"--help"}, name
     assert set(re.findall(r"^## `casework ([\w-]+)`$", text, re.MULTILINE)) == set(COMMANDS)
 
 

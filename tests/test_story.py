@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from casework import steering
 from casework.case import Entry, Kind
 from casework.story import markdown, timeline
 from tests.conftest import START
+from tests.council import DAN
 from tests.desk import Desk
-from tests.toy import ANA, MANAGER, OPERATOR, declined, outside, say
+from tests.toy import ANA, BEN, MANAGER, OPERATOR, declined, outside, say
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +42,38 @@ def told(desk: Desk) -> tuple[list[Entry], list[str]]:
     return entries, [line.text for line in timeline(entries)]
 
 
+def steered(desk: Desk) -> tuple[list[Entry], list[str]]:
+    """A question to three people that was handed over, given more time, and voted on."""
+    run = desk.start("council", number=1, needs=2)
+    steering.hand_over(run.case_id, "first/1", away_from=BEN.id, to=DAN, by=BEN.id, reason="on leave")
+    until = START + timedelta(minutes=90)
+    steering.extend(run.case_id, "first/1", until=until, by=OPERATOR.id, reason="in fairness")
+    say(run, "first/1", DAN, vote="yes")
+    say(run, "first/1", ANA, vote="yes")
+    desk.settle()
+    entries = desk.entries(run)
+    return entries, [line.text for line in timeline(entries)]
+
+
+def test_what_people_changed_is_told(desk: Desk) -> None:
+    """A hand-over, more time and each vote have their line, with who and what, and no reason in clear."""
+    entries, lines = steered(desk)
+    for expected in (
+        "first: handed over from staff-8 to staff-11 by staff-8",
+        "first: more time until 2026-03-02T10:30 UTC, given by staff-1",
+        "first: staff-11 agrees",
+        "first: staff-7 agrees",
+        "first: vote yes (by staff-7 through slack)",
+    ):
+        assert expected in lines, expected
+    assert not any(words in str(entries) for words in ("on leave", "in fairness"))
+
+
 def test_everything_that_happened_is_told(desk: Desk) -> None:
     """Who was asked until when, who answered how, what was refused, what failed, what was undone: a line each."""
+    others, _ = steered(desk)
     entries, lines = told(desk)
-    kinds = {entry.kind for entry in entries}
+    kinds = {entry.kind for entry in (*entries, *others)}
     assert kinds == set(Kind)
     for expected in (
         "moving opened for toy:move:1 (occurrence 1)",

@@ -1,1 +1,2 @@
-"""The parts of the `casework` command: `cases` (what people do with cases) and `service` (what runs)."""
+"""The parts of the `casework` command: `service` (what runs), `cases`, `questions` (asked and answered) and `people`
+(who answers them)."""

@@ -1,22 +1,19 @@
-"""What people do with cases: start, look, decide, verify, end early."""
+"""What people do with cases: start, look, verify, end early; and the clock by hand."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy import select
 
 from casework import wiring
-from casework.answer import Offer, Refused
-from casework.answer import answer as offer_answer
 from casework.case import Case, CaseFiles, ChainBroken
-from casework.commands.shown import AsJson, Stop, as_json, complain, say, span, table
-from casework.people import Identity
+from casework.commands.meant import CaseArgument, one_case
+from casework.commands.shown import AsJson, Stop, as_json, complain, say, table
 from casework.schema import cases as cases_table
-from casework.schema import waits
 from casework.settings import load
 from casework.story import timeline
 from casework.tick import push
@@ -24,8 +21,6 @@ from casework.tick import start as start_case
 from casework.tick import tick as one_round
 
 __all__ = ["COMMANDS"]
-
-CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="A case id, its beginning, or a ticket number.")]
 
 
 def start(
@@ -55,89 +50,6 @@ def start(
         say(f"Case {case_id}: {process} for {subject} is already open; nothing was started.")
 
 
-def inbox(json: AsJson = False) -> None:
-    """Every open question, the most urgent first.
-
-    Example: `casework inbox --json`
-    """
-    settings = load().settings
-    files = wiring.files(settings)
-    now = files.now()
-    with files.reading() as connection:
-        rows = connection.execute(
-            select(
-                waits.c.case_id,
-                cases_table.c.process,
-                cases_table.c.subject,
-                cases_table.c.account,
-                waits.c.role,
-                waits.c.wait,
-                waits.c.asked_at,
-                waits.c.due_at,
-            )
-            .join(cases_table, cases_table.c.case_id == waits.c.case_id)
-            .where(waits.c.state == "open", cases_table.c.closed_at.is_(None))
-            .order_by(waits.c.due_at, waits.c.case_id)
-        ).all()
-    if json:
-        as_json([{**row._mapping, "overdue": row.due_at <= now} for row in rows])
-        return
-    if not rows:
-        say("No question is open.")
-        return
-    zone = ZoneInfo(settings.zone)
-    lines = []
-    for row in rows:
-        left = span(row.due_at - now)
-        due = f"{row.due_at.astimezone(zone):%d %b %H:%M}"
-        lines.append(
-            [
-                f"overdue {left}" if row.due_at <= now else f"in {left}",
-                due,
-                row.role,
-                row.wait,
-                row.process,
-                row.subject,
-                row.account or "",
-                span(now - row.asked_at),
-                row.case_id,
-            ]
-        )
-    table(["due", str(zone), "role", "wait", "process", "subject", "account", "age", "case"], lines)
-
-
-def decide(
-    case: CaseArgument,
-    wait: Annotated[str, typer.Argument(help="The question, `csm-approval` or with its attempt.")],
-    values: Annotated[list[str] | None, typer.Argument(metavar="FIELD=VALUE…")] = None,
-    person: Annotated[str | None, typer.Option("--as", help="Your staff id; recorded as not verified.")] = None,
-    code: Annotated[str | None, typer.Option(help="Your personal code from the message; verified.")] = None,
-) -> None:
-    """Answer a question. `--code` proves who you are; `--as` only says it, and some questions refuse that.
-
-    Example: `casework decide 4711 csm-approval verdict=approve --code K7QX-2MZP`
-    """
-    if (person is None) == (code is None):
-        raise typer.BadParameter("say who you are with --as STAFF_ID or with --code CODE, one of them")
-    filled = _fields(values or [])
-    with wiring.connected() as wired:
-        found = _one(wired.files, case)
-        offer = Offer(
-            case_id=found.case_id,
-            wait=_wait(wired.files, found.case_id, wait),
-            values=filled,
-            channel="command",
-            identity=Identity(kind="person", value=person, verified=False) if person else None,
-            code=code,
-        )
-        told = offer_answer(offer)
-        if isinstance(told, Refused):
-            raise Stop(told.sentence)
-        pushed = push(wired.runtime, found.case_id)
-    later = "" if pushed else " It goes on when the Prefect server is back."
-    say(f"Recorded: {told.by} has answered {told.wait} of case {told.case_id}.{later}")
-
-
 def file(
     case: CaseArgument,
     whole: Annotated[bool, typer.Option(help="Also beginnings of steps and looked-up facts.")] = False,
@@ -149,7 +61,7 @@ def file(
     """
     settings = load().settings
     files = wiring.files(settings)
-    found = _one(files, case)
+    found = one_case(files, case)
     entries = files.entries(found.case_id)
     if json:
         as_json({"case": asdict(found), "entries": [asdict(entry) for entry in entries]})
@@ -180,7 +92,7 @@ def verify(
     if (case is None) != everything:
         raise typer.BadParameter("name a CASE, or say --all")
     files = wiring.files(load().settings)
-    chosen = [found.case_id for found in _every(files)] if case is None else [_one(files, case).case_id]
+    chosen = [found.case_id for found in _every(files)] if case is None else [one_case(files, case).case_id]
     broken = 0
     for case_id in chosen:
         try:
@@ -204,7 +116,7 @@ def cancel(
     Example: `casework cancel 4711 --reason "opened by mistake"`
     """
     with wiring.connected() as wired:
-        found = _one(wired.files, case)
+        found = one_case(wired.files, case)
         if not wired.files.ask_to_cancel(found.case_id, person, reason):
             why = f"it has ended as {found.ending}" if found.ending else "that was asked before"
             raise Stop(f"Case {found.case_id} is not cancelled again: {why}.")
@@ -226,52 +138,7 @@ def tick(json: AsJson = False) -> None:
         say(", ".join(f"{name} {count}" for name, count in done.items()))
 
 
-COMMANDS = (start, inbox, decide, file, verify, cancel, tick)
-
-
-def _fields(values: list[str]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for value in values:
-        name, equals, given = value.partition("=")
-        if not equals or not name or name in fields:
-            raise typer.BadParameter("answers are written FIELD=VALUE, each field once")
-        fields[name] = given
-    return fields
-
-
-def _one(files: CaseFiles, text: str) -> Case:
-    """The case that is meant: of several with one subject the open one, else the latest.
-
-    Raises:
-        Stop: there is none, or several could be meant.
-    """
-    found = files.find(text)
-    if not found:
-        raise Stop(f"There is no case {text}. `casework inbox` lists those that wait.")
-    open_ones = [case for case in found if case.closed_at is None]
-    if len({(case.process, case.subject) for case in found}) == 1:
-        return (open_ones or found)[0]
-    if len(open_ones) == 1:
-        return open_ones[0]
-    listed = "\n".join(f"  {case.case_id}  {case.process} {case.subject}" for case in found[:20])
-    raise Stop(f"{text} could be one of {len(found)} cases. Say which:\n{listed}")
-
-
-def _wait(files: CaseFiles, case_id: str, name: str) -> str:
-    """The full name of a wait: of its attempts the open one, else the latest.
-
-    Raises:
-        Stop: the case has no such question.
-    """
-    with files.reading() as connection:
-        rows = connection.execute(
-            select(waits.c.wait, waits.c.state).where(waits.c.case_id == case_id).order_by(waits.c.asked_at.desc())
-        ).all()
-    named = [row for row in rows if name in (row.wait, row.wait.rsplit("/", 1)[0])]
-    if not named:
-        asked = ", ".join(row.wait for row in rows if row.state == "open") or "none"
-        raise Stop(f"Case {case_id} has no question {name}. Open there: {asked}.")
-    return str(next((row.wait for row in named if row.state == "open"), named[0].wait))
+COMMANDS = (start, file, verify, cancel, tick)
 
 
 def _every(files: CaseFiles) -> list[Case]:

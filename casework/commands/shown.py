@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["AsJson", "Stop", "as_json", "complain", "say", "span", "table"]
+__all__ = ["AsJson", "Stop", "as_json", "complain", "grid", "say", "span", "table"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
 
@@ -39,10 +39,15 @@ def table(columns: list[str], rows: list[list[str]]) -> None:
     """A result as a table; lines are not cut when nobody watches."""
     width = None if sys.stdout.isatty() else 240
     console = Console(width=width, markup=False, emoji=False, highlight=False)
-    shown = Table(*columns, box=None, pad_edge=False)
+    console.print(grid(columns, rows))
+
+
+def grid(columns: list[str], rows: list[list[str]]) -> Table:
+    """A table to be drawn."""
+    drawn = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        shown.add_row(*row)
-    console.print(shown)
+        drawn.add_row(*row)
+    return drawn
 
 
 def span(length: timedelta) -> str:

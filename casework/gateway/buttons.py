@@ -1,8 +1,9 @@
-"""Slack: a pressed button is an answer.
+"""Slack: a pressed button is an answer, or opens a modal whose submission is one.
 
-A button's `value` is the signed invitation of the person asked, its `action_id` (`decide:verdict=approve`)
-the answer; who presses it is what Slack says. Slack repeats no press that fails, so it is answered only after
-the answer is recorded. Source: Slack "Handling user interaction", "Verifying requests from Slack".
+A button's `value` is the signed invitation of the person asked. Its `action_id` is the answer
+(`decide:verdict=approve`), or the part of it with which a modal asks for the rest (`ask:verdict=deny`). Who presses
+and who submits is what Slack says. Slack repeats no press that fails, so it is answered only after the answer is
+recorded. Source: Slack "Handling user interaction", "Modals", "Verifying requests from Slack".
 """
 
 from __future__ import annotations
@@ -11,31 +12,38 @@ import json
 import logging
 import threading
 from collections.abc import Iterable
-from typing import Annotated
+from hashlib import sha256
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy import select
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from casework import tick
-from casework.answer import Accepted, Offer, Refused, answer
+from casework.answer import Accepted, Form, Offer, Refusal, Refused, answer, forms
 from casework.gateway.faults import told
 from casework.gateway.hooks import demand_signature
 from casework.gateway.inbox import Hook, Inbox
+from casework.gateway.modals import Modal, modal, notice, problems, typed
 from casework.gateway.parts import Gateway
 from casework.gateway.security import raw_body
-from casework.people import Identity, read_token
+from casework.gateway.settled import how_settled
+from casework.people import Identity, Invitation, read_token
+from casework.schema import waits
 from casework.systems.signatures import verify_slack
 
 __all__ = ["router"]
 
 logger = logging.getLogger(__name__)
 
-PREFIX = "decide:"
+DECIDE, ASK = "decide:", "ask:"
+RECORDED = "Your answer is recorded. Thank you."
+CHANGED = "Your answer was not recorded: this button was changed. Use the one in our message."
 
 
 class _Person(BaseModel):
@@ -56,10 +64,11 @@ class Interaction(BaseModel):
     trigger_id: str = Field(default="", max_length=120)
     response_url: str = ""
     actions: list[_Action] = []
+    view: Modal | None = None
 
-    def decision(self) -> _Action | None:
-        """The pressed button that answers a question, if one does."""
-        return next((action for action in self.actions if action.action_id.startswith(PREFIX)), None)
+    def button(self) -> _Action | None:
+        """The pressed button that is about a question, if one is."""
+        return next((action for action in self.actions if action.action_id.startswith((DECIDE, ASK))), None)
 
 
 def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
@@ -77,7 +86,10 @@ def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
         if request.headers.get("content-type", "").startswith("application/json"):
             return _event(body)
         pressed = _pressed(body)
-        button = pressed.decision() if pressed.type == "block_actions" else None
+        if pressed.type == "view_submission" and pressed.view is not None:
+            with one_at_a_time:
+                return _submitted(gateway, inbox, pressed.user.id, pressed.view, sha256(body).hexdigest()[:32])
+        button = pressed.button() if pressed.type == "block_actions" else None
         if button is None:
             return Response(status_code=200)
         if not button.action_ts:
@@ -88,6 +100,9 @@ def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
         with one_at_a_time:
             if inbox.knows("slack", delivery):
                 return Response(status_code=200)
+            if button.action_id.startswith(ASK):
+                inbox.store([Hook("slack", delivery, "modal.wanted", "case:none")], handled=True)
+                return Response(status_code=200, background=BackgroundTask(_ask, gateway, pressed, button))
             outcome = _offer(gateway, pressed.user.id, button, f"slack:{delivery}")
             subject = outcome.case_id if isinstance(outcome, Accepted) else "none"
             inbox.store([Hook("slack", delivery, "button.pressed", f"case:{subject}")], handled=True)
@@ -118,24 +133,107 @@ def _pressed(body: bytes) -> Interaction:
         ) from None
 
 
-def _offer(gateway: Gateway, user: str, button: _Action, reference: str) -> Accepted | Refused | str:
-    """The answer that the press gives, recorded; or a sentence, when the button is not one of ours."""
+def _offer(gateway: Gateway, user: str, button: _Action, reference: str) -> Accepted | str:
+    """What becomes of the answer that the press gives: recorded, or a sentence that says why it is not."""
     try:
         invitation = read_token(gateway.runtime.secret, button.value)
     except ValueError:
-        return "Your answer was not recorded: this button was changed. Use the one in our message."
-    field, _, value = button.action_id.removeprefix(PREFIX).partition("=")
+        return CHANGED
+    outcome = _answered(invitation, user, _given(button.action_id, DECIDE), reference)
+    return outcome if isinstance(outcome, Accepted) else _why(gateway, invitation, outcome)
+
+
+def _answered(invitation: Invitation, user: str, given: dict[str, object], reference: str) -> Accepted | Refused:
     identity = Identity(kind="slack", value=user)
-    offer = Offer(invitation.case_id, invitation.wait, {field: value}, "slack", identity, reference=reference)
-    return answer(offer)
+    return answer(Offer(invitation.case_id, invitation.wait, given, "slack", identity, reference=reference))
 
 
-def _afterwards(gateway: Gateway, outcome: Accepted | Refused | str, response_url: str) -> None:
+def _given(action_id: str, prefix: str) -> dict[str, Any]:
+    """What a button answers by itself."""
+    field, _, value = action_id.removeprefix(prefix).partition("=")
+    return {field: value}
+
+
+def _why(gateway: Gateway, invitation: Invitation, refused: Refused) -> str:
+    """Why an answer does not count; who comes too late learns who decided, and when."""
+    if refused.why is not Refusal.DECIDED:
+        return refused.sentence
+    return f"{refused.sentence} {how_settled(gateway.runtime, invitation.case_id, invitation.wait)}"
+
+
+def _form(gateway: Gateway, invitation: Invitation) -> type[Form] | str:
+    """The form of an open question, or a sentence that says why there is none."""
+    same = (waits.c.case_id == invitation.case_id, waits.c.wait == invitation.wait)
+    with gateway.runtime.files.reading() as connection:
+        wait = connection.execute(select(waits).where(*same)).one_or_none()
+    if wait is None:
+        return "There is no such question here. Ask the support team to send you a new message."
+    if wait.state != "open" or gateway.runtime.files.now() >= wait.due_at:
+        settled = how_settled(gateway.runtime, invitation.case_id, invitation.wait)
+        return f"This question takes no answer any more. {settled}"
+    if wait.form not in forms:
+        return "This release does not have the form of this question. Ask the support team to update it."
+    return forms[wait.form]
+
+
+def _ask(gateway: Gateway, pressed: Interaction, button: _Action) -> None:
+    """Open the modal; Slack lets that happen within three seconds of the press."""
+    try:
+        form = _form(gateway, read_token(gateway.runtime.secret, button.value))
+    except ValueError:
+        form = CHANGED
+    sentence = form if isinstance(form, str) else None
+    if not isinstance(form, str):
+        try:
+            if gateway.open_modal is None:
+                sentence = "No form can be opened here: answer on your personal page."
+            else:
+                view = modal(form, button.value, button.action_id, _given(button.action_id, ASK))
+                gateway.open_modal(pressed.trigger_id, view)
+        except Exception as error:  # noqa: BLE001 - told to the person, who has other ways to answer
+            logger.warning("A Slack modal could not be opened: %s", told(error))
+            sentence = "The form could not be opened just now. Press again, or answer on your personal page."
+    if sentence is not None:
+        _say(gateway, pressed.response_url, sentence)
+
+
+def _submitted(gateway: Gateway, inbox: Inbox, user: str, view: Modal, delivery: str) -> Response:
+    """The answer that a modal gives. What the form does not allow is told at its field, and the modal stays."""
+    if not view.callback_id.startswith(ASK) or inbox.knows("slack", delivery):
+        return Response(status_code=200)
+    try:
+        invitation = read_token(gateway.runtime.secret, view.private_metadata)
+    except ValueError:
+        return _shown(CHANGED)
+    form = _form(gateway, invitation)
+    given = _given(view.callback_id, ASK)
+    # A question that is settled by now takes no answer, and the attempt is recorded all the same.
+    filled = given if isinstance(form, str) else typed(form, given, view)
+    outcome = _answered(invitation, user, filled, f"slack:{view.id}:{delivery}")
+    if isinstance(outcome, Refused):
+        if outcome.why is Refusal.INVALID and not isinstance(form, str):
+            errors = problems(form, given, outcome.sentence)
+            return JSONResponse({"response_action": "errors", "errors": errors})
+        return _shown(_why(gateway, invitation, outcome))
+    inbox.store([Hook("slack", delivery, "modal.submitted", f"case:{outcome.case_id}")], handled=True)
+    response = _shown(RECORDED)
+    response.background = BackgroundTask(tick.push, gateway.runtime, outcome.case_id)
+    return response
+
+
+def _shown(sentence: str) -> Response:
+    """The modal gives way to a sentence."""
+    return JSONResponse({"response_action": "update", "view": notice(sentence)})
+
+
+def _afterwards(gateway: Gateway, outcome: Accepted | str, response_url: str) -> None:
     if isinstance(outcome, Accepted):
         tick.push(gateway.runtime, outcome.case_id)
-        sentence = "Your answer is recorded. Thank you."
-    else:
-        sentence = outcome.sentence if isinstance(outcome, Refused) else outcome
+    _say(gateway, response_url, RECORDED if isinstance(outcome, Accepted) else outcome)
+
+
+def _say(gateway: Gateway, response_url: str, sentence: str) -> None:
+    """Tell whoever pressed a button, and nobody else."""
     if gateway.tell_slack is None:
         return
     if not _leads_to_slack(response_url, gateway.slack_origins):

@@ -19,11 +19,11 @@ from starlette.responses import Response
 
 from casework import tick
 from casework.answer import Accepted, Form, Offer, Refusal, answer, forms
-from casework.case import Kind
 from casework.gateway.pages import markdown, moment, page
 from casework.gateway.parts import Gateway
 from casework.gateway.questions import fields, values
 from casework.gateway.security import Origins, raw_body, typed_form
+from casework.gateway.settled import how_settled
 from casework.people import Identity, Invitation, read_token
 from casework.runtime import Runtime
 from casework.schema import waits
@@ -129,16 +129,7 @@ def _wait(runtime: Runtime, invitation: Invitation) -> Row[Any] | None:
 
 def _settled(runtime: Runtime, invitation: Invitation) -> Response:
     """The page of a question that takes no answer any more."""
-    entries = runtime.files.entries(invitation.case_id)
-    decided = next((e for e in entries if e.kind is Kind.DECIDED and e.key == invitation.wait), None)
-    wait = _wait(runtime, invitation)
-    if decided is not None and wait is not None:
-        who = "you" if decided.actor == invitation.person.id else f"{wait.role} ({decided.actor})"
-        sentence = f"It was already decided by {who} on {moment(decided.at, runtime.zone)}."
-    elif wait is not None and runtime.files.now() >= wait.due_at:
-        sentence = f"The time to answer passed on {moment(wait.due_at, runtime.zone)}."
-    else:
-        sentence = "The request that it was about has ended."
+    sentence = how_settled(runtime, invitation.case_id, invitation.wait, invitation.person.id)
     return _message(410, "This question is settled", f"{sentence} Nothing is left for you to do here.")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from casework.delivery import Delivery
 from casework.delivery.links import Link
@@ -25,6 +26,8 @@ class Gateway:
         code_sender: sends a link's code to the requester's address, which it looks up itself; may raise
             `SystemFault`.
         tell_slack: posts a sentence to a `response_url`; None: pressing a button is not answered in words.
+        open_modal: opens a view in Slack for the trigger of a press, within its three seconds; may raise
+            `SystemFault`. None: buttons that want a form say so.
         own_zendesk_id: the id that we write to Zendesk as, once it is known: what we did ourselves is no news.
         zendesk_secret: the webhook signing secret; None: there are no Zendesk hooks.
         slack_secret: the app's signing secret; None: there is no Slack app.
@@ -37,6 +40,7 @@ class Gateway:
     on_hint: Callable[[str, str], None]
     code_sender: Callable[[Link, str], None]
     tell_slack: Callable[[str, str], None] | None = None
+    open_modal: Callable[[str, Mapping[str, Any]], None] | None = None
     own_zendesk_id: Callable[[], str | None] = lambda: None
     zendesk_secret: str | None = field(default=None, repr=False)
     slack_secret: str | None = field(default=None, repr=False)

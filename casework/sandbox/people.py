@@ -127,7 +127,7 @@ class Csm:
             message, block, button = self._button(channel, action_id, ts)
             now = self.world.now().timestamp()
             trigger = f"{self.world.next_number('slack.trigger', 1001)}.{int(now)}.sandbox"
-            self.world.state["slack"]["triggers"][trigger] = {"at": now, "used": False}
+            self.world.state["slack"]["triggers"][trigger] = {"at": now, "used": False, "user": user}
             payload: Json = {
                 "type": "block_actions",
                 "user": {"id": user, "username": user.lower(), "name": user.lower(), "team_id": slack.TEAM},
@@ -150,14 +150,55 @@ class Csm:
                     }
                 ],
             }
-            body = f"payload={quote_plus(json.dumps(payload, separators=(',', ':')))}".encode()
-            secret = self.world.state["credentials"]["slack_signing_secret"]
-            headers = {
-                "Content-Type": "application/x-www-form-urlencoded",
-                **sign_slack(secret, int(now), body),
-            }
-            self.world.post(Delivery(f"slack-{trigger}", "slack", "interactivity", headers, body))
+            self._send(payload)
             return trigger
+
+    def submit_modal(self, staff_id: str, values: dict[str, str]) -> str:
+        """Fills in the newest modal that this colleague has open and sends it; returns the view's id.
+
+        `values` are texts, or values of options, by `block_id`; what is not given stays empty. It may be sent again,
+        as after an answer with errors.
+
+        Raises:
+            LookupError: this colleague has no modal open, or it has no such input.
+            ValueError: an input that must be filled in is empty, or a text is too long: Slack sends nothing then.
+        """
+        with self.world.changing():
+            user = _known(self.world, "staff", staff_id)["slack_id"]
+            views = [one["view"] for one in self.world.state["slack"]["views"].values() if one["user"] == user]
+            if not views:
+                raise LookupError(f"{staff_id} has no modal open")
+            view = views[-1]
+            inputs = [block for block in view["blocks"] if block["type"] == "input"]
+            if surplus := sorted(set(values) - {block["block_id"] for block in inputs}):
+                raise LookupError(f"the modal has no input {surplus[0]!r}")
+            state = {
+                block["block_id"]: {block["element"]["action_id"]: _filled(block, values.get(block["block_id"]))}
+                for block in inputs
+            }
+            now = self.world.now().timestamp()
+            payload: Json = {
+                "type": "view_submission",
+                "team": {"id": slack.TEAM, "domain": "sandbox"},
+                "user": {"id": user, "username": user.lower(), "name": user.lower(), "team_id": slack.TEAM},
+                "api_app_id": slack.APP,
+                "token": "unused",
+                "trigger_id": f"{self.world.next_number('slack.trigger', 1001)}.{int(now)}.sandbox",
+                "view": {**view, "state": {"values": state}},
+                "response_urls": [],
+                "is_enterprise_install": False,
+                "enterprise": None,
+            }
+            self._send(payload)
+            return str(view["id"])
+
+    def _send(self, payload: Json) -> None:
+        """Posts an interaction to the app, signed."""
+        body = f"payload={quote_plus(json.dumps(payload, separators=(',', ':')))}".encode()
+        secret = self.world.state["credentials"]["slack_signing_secret"]
+        now = int(self.world.now().timestamp())
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **sign_slack(secret, now, body)}
+        self.world.post(Delivery(f"slack-{payload['trigger_id']}", "slack", "interactivity", headers, body))
 
     def _button(self, channel: str, action_id: str, ts: str | None) -> tuple[Json, Json, Json]:
         messages = self.world.state["slack"]["messages"].get(channel)
@@ -224,6 +265,23 @@ class People:
     def engineer(self) -> Engineer:
         """An engineer."""
         return Engineer(self.world)
+
+
+def _filled(block: Json, value: str | None) -> Json:
+    """An input as a submitted view holds it, checked as Slack's own window does."""
+    element = block["element"]
+    if not value and not block.get("optional"):
+        raise ValueError(f"{block['block_id']}: please fill this in")
+    if element["type"] == "plain_text_input":
+        if len(value or "") > element.get("max_length", 3000):
+            raise ValueError(f"{block['block_id']}: too long")
+        return {"type": element["type"], "value": value or None}
+    options = [option for option in element["options"] if option["value"] == value]
+    if value and not options:
+        raise LookupError(f"{block['block_id']} has no option {value!r}")
+    if element["type"] == "checkboxes":
+        return {"type": element["type"], "selected_options": options}
+    return {"type": element["type"], "selected_option": options[0] if options else None}
 
 
 def _known(world: World, table: str, name: str) -> Json:

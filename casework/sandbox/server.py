@@ -50,7 +50,7 @@ HANG_SECONDS = 30.0
 _ACTS = {
     "customer": ("open_ticket", "reply"),
     "agent": ("internal_note", "set_status", "close", "merge"),
-    "csm": ("press",),
+    "csm": ("press", "submit_modal"),
     "engineer": ("complete", "place_deliverable"),
 }
 

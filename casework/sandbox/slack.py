@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from casework.sandbox import fields
 from casework.sandbox.http import Json, Refusal, Request, Response, json_response
-from casework.sandbox.slack_blocks import MESSAGE_BLOCKS, VIEW_BLOCKS, problem
+from casework.sandbox.slack_blocks import MESSAGE_BLOCKS, problem, view_problem
 
 if TYPE_CHECKING:
     from casework.sandbox.world import World
@@ -352,6 +352,20 @@ def _replies(world: World, given: Json) -> Json:
     return {"messages": messages, **paging}
 
 
+_VIEW: dict[str, fields.Check] = {
+    "type": fields.one_of("modal"),
+    "title": fields.mapping,
+    "blocks": fields.list_of(fields.mapping),
+    "submit": fields.mapping,
+    "close": fields.mapping,
+    "callback_id": fields.text,
+    "private_metadata": fields.text,
+    "notify_on_close": fields.flag,
+    "external_id": fields.text,
+    "clear_on_close": fields.flag,
+}
+
+
 @_method("views.open", {"trigger_id": fields.text, "view": fields.mapping}, "trigger_id", "view")
 def _views_open(world: World, given: Json) -> Json:
     trigger = world.state["slack"]["triggers"].get(given["trigger_id"])
@@ -362,23 +376,11 @@ def _views_open(world: World, given: Json) -> Json:
     if world.now().timestamp() - trigger["at"] > TRIGGER_SECONDS:
         raise fail("expired_trigger_id")
     view = given["view"]
-    known: dict[str, fields.Check] = {
-        "type": fields.one_of("modal"),
-        "title": fields.mapping,
-        "blocks": fields.list_of(fields.mapping),
-        "submit": fields.mapping,
-        "close": fields.mapping,
-        "callback_id": fields.text,
-        "private_metadata": fields.text,
-        "notify_on_close": fields.flag,
-        "external_id": fields.text,
-        "clear_on_close": fields.flag,
-    }
-    wrong = fields.unknown(view, known) + fields.ill_typed(view, known)
+    wrong = fields.unknown(view, _VIEW) + fields.ill_typed(view, _VIEW)
     wrong += [name for name in ("type", "title", "blocks") if name not in view]
     if wrong:
         raise fail("invalid_arguments", *(f"invalid view: {name}" for name in wrong))
-    if found := problem(view["blocks"], VIEW_BLOCKS, most=100):
+    if found := view_problem(view):
         raise fail("invalid_arguments", found)
     trigger["used"] = True
     opened = {
@@ -392,5 +394,5 @@ def _views_open(world: World, given: Json) -> Json:
         "bot_id": BOT,
     }
     opened["root_view_id"] = opened["id"]
-    world.state["slack"]["views"][opened["id"]] = opened
+    world.state["slack"]["views"][opened["id"]] = {"user": trigger["user"], "view": opened}
     return {"view": opened}

@@ -15,6 +15,10 @@ MESSAGE_BLOCKS = frozenset({"section", "actions", "context", "header", "divider"
 VIEW_BLOCKS = MESSAGE_BLOCKS | {"input"}
 
 
+_VIEW_TEXTS = (("title", 24), ("submit", 24), ("close", 24))
+_VIEW_LIMITS = (("callback_id", 255), ("private_metadata", 3000), ("external_id", 255))
+
+
 class _Wrong(Exception):
     """A block is not as the reference has it; the text says where."""
 
@@ -40,6 +44,22 @@ def problem(blocks: list[Any], allowed: frozenset[str], *, most: int) -> str | N
     except _Wrong as wrong:
         return str(wrong)
     return None
+
+
+def view_problem(view: Json) -> str | None:
+    """What is wrong with a modal's texts and blocks; None when nothing is."""
+    try:
+        for name, most in _VIEW_TEXTS:
+            if name in view:
+                _text(view[name], name, most, plain=True)
+        for name, most in _VIEW_LIMITS:
+            if name in view:
+                _string(view[name], name, most, least=0)
+        if "submit" not in view and any(block.get("type") == "input" for block in view["blocks"]):
+            raise _Wrong("a view with input blocks needs submit [submit]")
+    except _Wrong as wrong:
+        return str(wrong)
+    return problem(view["blocks"], VIEW_BLOCKS, most=100)
 
 
 def _only(value: Any, where: str, allowed: tuple[str, ...], required: tuple[str, ...] = ()) -> Json:
@@ -130,8 +150,15 @@ def _input(block: Json, where: str) -> None:
         ),
         ("type",),
     )
-    if element["type"] not in ("plain_text_input", "static_select", "radio_buttons"):
+    if element["type"] not in ("plain_text_input", "static_select", "radio_buttons", "checkboxes"):
         raise _Wrong(f"unsupported input element: {element['type']} [{where}]")
+    if element["type"] == "plain_text_input":
+        if "options" in element or not 1 <= element.get("max_length", 3000) <= 3000:
+            raise _Wrong(f"a text has no options and at most 3000 characters [{where}]")
+    else:
+        _options(element.get("options"), where, most=100 if element["type"] == "static_select" else 10)
+    if "hint" in block:
+        _text(block["hint"], f"{where}/hint", 2000, plain=True)
 
 
 def _items(value: Any, where: str, most: int) -> list[Any]:
@@ -177,7 +204,11 @@ def _confirm(value: Any, where: str) -> None:
 def _select(value: Json, where: str) -> None:
     known = ("type", "action_id", "placeholder", "options", "initial_option", "confirm", "focus_on_load")
     _only(value, where, known, ("options",))
-    for index, option in enumerate(_items(value["options"], f"{where}/options", 100)):
+    _options(value["options"], where, most=100)
+
+
+def _options(value: Any, where: str, *, most: int) -> None:
+    for index, option in enumerate(_items(value, f"{where}/options", most)):
         at = f"{where}/options/{index}"
         given = _only(option, at, ("text", "value", "description"), ("text", "value"))
         _text(given["text"], f"{at}/text", 75, plain=True)

@@ -154,6 +154,11 @@ class Slack:
         body = {"channel": ref.channel, "ts": ref.ts, "text": text, "blocks": [dict(b) for b in blocks]}
         self._call(f"update message {ref.ts} in {ref.channel}", "chat.update", json=body)
 
+    def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> None:
+        """Open a modal for whoever pressed the button of this trigger, which lives three seconds and works once."""
+        body = {"trigger_id": trigger_id, "view": dict(view)}
+        self._call("open a view", "views.open", json=body, repeatable=False)
+
     def _call(
         self,
         operation: str,

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -126,6 +126,8 @@ class Place:
     hints: list[tuple[str, str]] = field(default_factory=list)
     codes: list[tuple[str, str]] = field(default_factory=list)
     said: list[tuple[str, str]] = field(default_factory=list)
+    modals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    slack_fails: Exception | None = None
     fail: Exception | None = None
 
     @property
@@ -139,6 +141,11 @@ class Place:
         if self.fail is not None:
             raise self.fail
         self.hints.append((event, subject))
+
+    def open_modal(self, trigger: str, view: Mapping[str, Any]) -> None:
+        if self.slack_fails is not None:
+            raise self.slack_fails
+        self.modals.append((trigger, dict(view)))
 
     def start(self, ticket: int = 4711, listens: str = "") -> Run:
         return self.desk.start("gate-toy", ticket=ticket, listens=listens)
@@ -242,6 +249,24 @@ class Place:
             "actions": [action | change],
         }
 
+    def submit(self, run: Run, user: str = "U00000007", token: str | None = None, **typed: str) -> dict[str, Any]:
+        """The payload of a modal that was opened to deny, with these texts."""
+        values = {name: {name: {"type": "plain_text_input", "value": text}} for name, text in typed.items()}
+        return {
+            "type": "view_submission",
+            "user": {"id": user, "name": "private name Marlowe-Quux"},
+            "trigger_id": "1002.1.x",
+            "view": {
+                "id": "V0000001",
+                "type": "modal",
+                "callback_id": "ask:verdict=deny",
+                "private_metadata": token or self.token(run),
+                "state": {"values": values},
+                "hash": "1.h",
+            },
+            "response_urls": [],
+        }
+
 
 @pytest.fixture
 def place(desk: Desk, tmp_path: Path) -> Place:
@@ -269,6 +294,7 @@ def open_place(desk: Desk, tmp_path: Path) -> Place:
         on_hint=lambda event, subject: made[0].hint(event, subject),
         code_sender=lambda link, code: made[0].codes.append((link.link_id, code)),
         tell_slack=lambda url, text: made[0].said.append((url, text)),
+        open_modal=lambda trigger, view: made[0].open_modal(trigger, view),
         zendesk_secret=ZENDESK_SECRET,
         slack_secret=SLACK_SECRET,
         tick_seconds=0.05,

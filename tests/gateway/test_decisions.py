@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from enum import IntEnum
 
 import pytest
 from sqlalchemy import func, select
 
 from casework.answer import Form, Offer, answer
+from casework.authority import delegate
 from casework.case import Kind
 from casework.engine.simulated import Run
 from casework.gateway.questions import fields, values
 from casework.people import Identity
 from casework.schema import entries, texts
-from tests.gateway.conftest import BEN, OURS, Place
+from tests.gateway.conftest import ANA, BEN, OURS, Place
 
 
 def post(place: Place, token: str, headers: dict[str, str] | None = None, **typed: str):  # type: ignore[no-untyped-def]
@@ -94,7 +96,20 @@ def test_decided_by_somebody_else(place: Place) -> None:
         )
     )
     text = place.client.get(f"/decide/{place.token(run, BEN)}").text
-    assert "already decided by csm (staff-7)" in text
+    assert "already decided by staff-7 on Monday, 2 March 2026, 09:00 (UTC)" in text
+
+
+def test_decided_by_a_delegate(place: Place) -> None:
+    """Whoever was stood in for reads who decided in their place; the delegate reads that it was they."""
+    run = place.start()
+    now = place.desk.engine.now()
+    with place.desk.files.writing() as connection:
+        delegate(connection, ANA.id, BEN, now, now + timedelta(days=1), "staff-1", now)
+    assert post(place, place.token(run, BEN), verdict="approve").status_code == 200
+    asked = place.client.get(f"/decide/{place.token(run)}").text
+    assert "already decided by staff-8 in your place on Monday" in asked
+    stood_in = place.client.get(f"/decide/{place.token(run, BEN)}").text
+    assert "already decided by you in place of staff-7 on Monday" in stood_in
 
 
 def test_decided_while_the_form_was_open(place: Place) -> None:
@@ -135,7 +150,10 @@ def test_expired(place: Place) -> None:
     assert place.desk.ending(run) == "expired"
     pages.append(place.client.post(f"/decide/{token}", data={"csrf": csrf, "verdict": "approve"}, headers=OURS))
     for page in pages:
-        assert (page.status_code, "The time to answer passed on" in page.text) == (410, True)
+        assert (page.status_code, "The time to answer passed on Monday, 2 March 2026, 10:00 (UTC)" in page.text) == (
+            410,
+            True,
+        )
 
 
 def test_altered_and_unknown_tokens(place: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -11,11 +12,16 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from casework.authority import delegate
+from casework.case import Kind
+from casework.engine.simulated import Run
 from casework.gateway import create_app
+from casework.people import Person
 from casework.sandbox.inprocess import httpx_transport
 from casework.sandbox.people import People
 from casework.sandbox.world import World
 from casework.schema import asana_hooks, hooks
+from casework.systems.slack import Slack
 from tests.gateway.conftest import URL, Place
 
 TARGETS = {"zendesk.events": "/hooks/zendesk", "slack.interactivity": "/hooks/slack"}
@@ -46,6 +52,7 @@ def door(place: Place, world: World) -> TestClient:
         zendesk_secret=known["zendesk_webhook_secret"],
         slack_secret=known["slack_signing_secret"],
         slack_origins=("https://hooks.slack.example",),
+        open_modal=slack_of(world).open_view,
     )
     return TestClient(create_app(gateway), base_url=URL)
 
@@ -73,27 +80,74 @@ def test_zendesk_as_the_sandbox_sends_it(place: Place, world: World) -> None:
     assert not [planted for planted in world.planted if planted in repr(rows)]
 
 
+def slack_of(world: World) -> Slack:
+    transport = httpx_transport(world, "slack")
+    return Slack("https://slack.example/api", world.credentials["slack_token"], transport=transport)
+
+
+def asked_in_slack(place: Place, world: World, run: Run) -> str:
+    """The channel of a message with both buttons to staff-11."""
+    buttons = [
+        {
+            "type": "button",
+            "action_id": action,
+            "text": {"type": "plain_text", "text": label},
+            "value": place.token(run),
+        }
+        for action, label in (("decide:verdict=approve", "Yes"), ("ask:verdict=deny", "No…"))
+    ]
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": "?"}}
+    slack = slack_of(world)
+    channel = slack.open_direct_message(world.state["roster"]["staff"]["staff-11"]["slack_id"])
+    slack.post(channel, "?", [section, {"type": "actions", "elements": buttons}], "cw-1")
+    return channel
+
+
+def stand_in(place: Place, world: World) -> None:
+    """Let staff-11 answer in the place of the person asked."""
+    now = place.desk.engine.now()
+    who = Person(id="staff-11", slack=world.state["roster"]["staff"]["staff-11"]["slack_id"])
+    with place.desk.files.writing() as connection:
+        delegate(connection, "staff-7", who, now, now + timedelta(days=1), "staff-1", now)
+
+
+def test_a_modal_as_the_sandbox_shows_it(place: Place, world: World) -> None:
+    """Deny…, the modal that Slack opens, no reason, then one: the answer of whoever sent it, in their own words."""
+    run = place.start()
+    channel = asked_in_slack(place, world, run)
+    stand_in(place, world)
+    csm = People(world).csm
+    csm.press(channel, "ask:verdict=deny", "staff-11")
+    assert deliver(place, world) == [200]
+    assert place.said == []
+    csm.submit_modal("staff-11", {"reason": " "})
+    assert deliver(place, world) == [200]
+    assert place.desk.waiting(run) == ["approval/1"]
+    csm.submit_modal("staff-11", {"reason": "No contract", "urgent": "yes"})
+    assert deliver(place, world) == [200]
+    place.desk.settle()
+    assert place.desk.ending(run) == "deny"
+    (decided,) = place.desk.entries(run, Kind.DECIDED)
+    assert (decided.actor, decided.payload["channel"]) == ("staff-11", "slack")
+    assert decided.payload["values"]["urgent"] is True
+
+
+def test_a_modal_wanted_too_late(place: Place, world: World) -> None:
+    """When the press reaches us after more than three seconds, Slack opens nothing and the person is told so."""
+    run = place.start()
+    channel = asked_in_slack(place, world, run)
+    People(world).csm.press(channel, "ask:verdict=deny", "staff-11")
+    place.desk.engine.sleep(4)
+    assert deliver(place, world) == [200]
+    assert "could not be opened" in place.said[0][1]
+    with pytest.raises(LookupError, match="no modal open"):
+        People(world).csm.submit_modal("staff-11", {"reason": "No"})
+
+
 def test_slack_as_the_sandbox_sends_it(place: Place, world: World) -> None:
     """A button pressed in the sandbox's Slack is an answer of whoever pressed it, and that person is told."""
     run = place.start()
-    known = world.credentials
-    slack = httpx.Client(
-        base_url="https://slack.example/api",
-        transport=httpx_transport(world, "slack"),
-        headers={"Authorization": f"Bearer {known['slack_token']}"},
-    )
-    slack_id = world.state["roster"]["staff"]["staff-11"]["slack_id"]
-    channel = slack.post("/conversations.open", json={"users": slack_id}).json()["channel"]["id"]
-    button = {
-        "type": "button",
-        "action_id": "decide:verdict=approve",
-        "text": {"type": "plain_text", "text": "Yes"},
-        "value": place.token(run),
-    }
-    section = {"type": "section", "text": {"type": "mrkdwn", "text": "?"}}
-    blocks = [section, {"type": "actions", "elements": [button]}]
-    posted = slack.post("/chat.postMessage", json={"channel": channel, "text": "?", "blocks": blocks}).json()
-    assert posted["ok"], posted
+    channel = asked_in_slack(place, world, run)
     People(world).csm.press(channel, "decide:verdict=approve", "staff-11")
     assert deliver(place, world) == [200]
     assert place.desk.waiting(run) == ["approval/1"], "this colleague was not asked"

@@ -79,6 +79,87 @@ def test_a_pressed_button_is_told_as_slack_does(world: World, people: People, ap
         assert verifier.is_valid_request(delivery.body, delivery.headers)
 
 
+REASON = {
+    "type": "input",
+    "block_id": "reason",
+    "optional": False,
+    "label": {"type": "plain_text", "text": "Reason"},
+    "element": {"type": "plain_text_input", "action_id": "reason", "max_length": 10},
+}
+VIEW = {
+    "type": "modal",
+    "title": {"type": "plain_text", "text": "Why"},
+    "submit": {"type": "plain_text", "text": "Send"},
+    "callback_id": "ask",
+    "private_metadata": "token",
+    "blocks": [REASON],
+}
+
+
+def opened(people: People, api: Api, view: dict[str, Any]) -> Any:
+    """What Slack says to opening a view after a press of staff-13."""
+    button = {"type": "button", "action_id": "why", "text": {"type": "plain_text", "text": "Why"}, "value": "v"}
+    blocks = [{"type": "actions", "elements": [button]}]
+    api("slack").post("/chat.postMessage", json={"channel": CHANNEL, "text": "?", "blocks": blocks})
+    trigger = people.csm.press(CHANNEL, "why", "staff-13")
+    return api("slack").post("/views.open", json={"trigger_id": trigger, "view": view}).json()
+
+
+def test_a_submitted_modal_is_told_as_slack_does(world: World, people: People, api: Api, clock: Any) -> None:
+    """The delivery passes Slack's own verifier and has who sent it, what the view carried and what was typed."""
+    view_id = opened(people, api, VIEW)["view"]["id"]
+    world.take_deliveries("slack")
+    assert people.csm.submit_modal("staff-13", {"reason": "No"}) == view_id
+    (delivery,) = world.take_deliveries("slack")
+    told = json.loads(parse_qs(delivery.body.decode())["payload"][0])
+    assert (told["type"], told["user"]["id"], told["view"]["id"]) == ("view_submission", "U0STAFF13X", view_id)
+    assert (told["view"]["callback_id"], told["view"]["private_metadata"]) == ("ask", "token")
+    assert told["view"]["state"]["values"]["reason"]["reason"] == {"type": "plain_text_input", "value": "No"}
+    verifier = SignatureVerifier(world.credentials["slack_signing_secret"])
+    verifier.clock.now = lambda: clock().timestamp()  # type: ignore[method-assign]
+    assert verifier.is_valid_request(delivery.body, delivery.headers)
+
+
+def test_a_modal_is_sent_only_as_slack_lets_people(world: World, people: People, api: Api) -> None:
+    """Nothing is sent while a needed input is empty or too long, by somebody without a modal, or for no input."""
+    opened(people, api, VIEW)
+    world.take_deliveries("slack")
+    for staff, values, error, says in (
+        ("staff-13", {}, ValueError, "fill this in"),
+        ("staff-13", {"reason": "x" * 11}, ValueError, "too long"),
+        ("staff-13", {"other": "x"}, LookupError, "no input 'other'"),
+        ("staff-12", {"reason": "x"}, LookupError, "no modal open"),
+    ):
+        with pytest.raises(error, match=says):
+            people.csm.submit_modal(staff, values)
+    assert world.take_deliveries("slack") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"title": {"type": "plain_text", "text": "x" * 25}}, "title"),
+        ({"title": {"type": "mrkdwn", "text": "x"}}, "plain_text"),
+        ({"private_metadata": "x" * 3001}, "private_metadata"),
+        ({"submit": {"type": "plain_text", "text": ""}}, "submit"),
+        ({"blocks": [{**REASON, "hint": {"type": "mrkdwn", "text": "x"}}]}, "hint"),
+        ({"blocks": [{**REASON, "element": {"type": "checkboxes", "action_id": "a", "options": []}}]}, "items"),
+        ({"blocks": [{**REASON, "element": {"type": "plain_text_input", "max_length": 3001}}]}, "3000"),
+    ],
+)
+def test_views_are_checked(people: People, api: Api, change: dict[str, Any], says: str) -> None:
+    """A view with a text or an input that Slack does not take is refused, and the reason says where."""
+    said = opened(people, api, VIEW | change)
+    assert said["error"] == "invalid_arguments"
+    assert says in said["response_metadata"]["messages"][0]
+
+
+def test_inputs_need_a_way_to_send_them(people: People, api: Api) -> None:
+    """A view with an input and without submit is refused."""
+    said = opened(people, api, {name: part for name, part in VIEW.items() if name != "submit"})
+    assert "needs submit" in said["response_metadata"]["messages"][0]
+
+
 def test_pressing_what_is_not_there_is_an_error(people: People) -> None:
     """A button, channel or colleague that does not exist is named."""
     with pytest.raises(LookupError, match="no button 'approve'"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from casework.answer import Accepted, Offer, Refusal, Refused, answer
@@ -140,13 +142,17 @@ def test_agreed_in_slack(office: Office) -> None:
 
 
 def test_a_stale_button_does_nothing(office: Office) -> None:
-    """The button of an earlier asking does not answer the question that is asked again."""
+    """The button of an earlier asking is gone; on a screen that still shows it, it answers no later question."""
     _, run = asked_to_agree(office)
     (channel,) = office.direct_messages("staff-13")
-    first = office.world.state["slack"]["messages"][channel][-1]["ts"]
+    asked = office.world.state["slack"]["messages"][channel][-1]
+    before = copy.deepcopy(asked)
     office.advance(days=14.1)
     office.answer(run, "staff-41", decision="ask again and wait on")
-    stale = office.press("staff-13", by="staff-13", ts=first)
+    with pytest.raises(LookupError, match="no button"):
+        office.press("staff-13", by="staff-13", ts=asked["ts"])
+    asked.update(before)
+    stale = office.press("staff-13", by="staff-13", ts=asked["ts"])
     assert isinstance(stale, Refused)
     assert office.waiting(run) == ["approval/2"]
 
@@ -160,6 +166,8 @@ def test_a_form_without_the_right_code_counts_for_nothing(office: Office, code: 
     assert office.waiting(run) == ["approval/1"]
     assert office.entries(run, Kind.ANSWER_REFUSED)
     assert run.state == "suspended"
+    assert run.pause is not None
+    assert run.pause.question.endswith("The last answer typed here did not count: this code is not known.")
 
 
 def test_somebody_elses_code_for_another_question_counts_for_nothing(office: Office) -> None:
@@ -233,6 +241,132 @@ def test_a_second_answer_is_refused(office: Office) -> None:
     assert late.why is Refusal.DECIDED
 
 
+# -- the other channels show it
+
+
+def buttons(office: Office, staff: str) -> list[str]:
+    """The buttons in the messages that somebody got."""
+    return [
+        element["action_id"]
+        for channel in office.direct_messages(staff)
+        for message in office.world.state["slack"]["messages"][channel]
+        for block in message["blocks"]
+        for element in block.get("elements", [])
+    ]
+
+
+def test_the_slack_messages_show_who_agreed(office: Office) -> None:
+    """After a yes by note every message that asked says who and when, without buttons, code and link."""
+    ticket, run = asked_to_agree(office)
+    office.advance(days=2.1)
+    codes = {staff: office.code(run, staff) for staff in ("staff-13", "staff-22")}
+    for staff in codes:
+        assert buttons(office, staff) == ["decide:verdict=approve", "ask:verdict=deny"]
+    office.note(ticket, "staff-13", "#approve")
+    assert office.waiting(run) == ["deliverable/1"]
+    for staff, code in codes.items():
+        (shown,) = [text for text in office.slack(staff) if "Settled" in text]
+        assert "*Settled: approved by staff-13* on Wednesday, 4 March 2026, 19:2" in shown
+        assert "/decide/" not in shown
+        assert code not in shown
+        assert buttons(office, staff) == []
+    assert sum("agreed to the data export" in note for note in office.said(ticket, False)) == 1
+
+
+def test_the_slack_message_shows_who_denied(office: Office) -> None:
+    """After a no the message says who denied; the reason stays on the ticket, where it is noted once."""
+    ticket, run = asked_to_agree(office)
+    office.answer(run, "staff-13", verdict="deny", reason="The Wexcombe-Ruddle dispute is open")
+    (shown,) = [text for text in office.slack("staff-13") if "Settled" in text]
+    assert "denied by staff-13" in shown
+    assert not any("Wexcombe" in text for text in office.slack("staff-13"))
+    assert sum("Wexcombe" in note for note in office.said(ticket, False)) == 1
+
+
+def test_the_operators_messages_show_who_answered(office: Office) -> None:
+    """When one operator answered, the messages to all operators say who did."""
+    _, run = asked_to_agree(office)
+    office.advance(days=14.1)
+    office.answer(run, "staff-41", decision="end the case")
+    for operator in ("staff-41", "staff-42"):
+        (shown,) = [text for text in office.slack(operator) if "Settled" in text]
+        assert "answered by staff-41" in shown
+        assert "`approval-overdue`" in shown
+
+
+def test_a_deleted_message_has_nothing_to_show(office: Office) -> None:
+    """When the message that asked was deleted, the case goes on without showing the outcome there."""
+    _, run = asked_to_agree(office)
+    (channel,) = office.direct_messages("staff-13")
+    office.world.state["slack"]["messages"][channel].pop()
+    office.answer(run, "staff-13", verdict="approve")
+    assert office.waiting(run) == ["deliverable/1"]
+
+
+# -- refusals are told where the command was written
+
+
+def refusals(office: Office, ticket: int) -> list[str]:
+    return [note for note in office.said(ticket, False) if "did not count" in note]
+
+
+@pytest.mark.parametrize(
+    ("staff", "text", "author", "why"),
+    [
+        ("staff-13", "#deny", 7005, "to deny an export, say why"),
+        ("staff-61", "#approve", None, "put to somebody else"),
+    ],
+    ids=["no reason", "somebody else"],
+)
+def test_a_refused_command_is_told_once(office: Office, staff: str, text: str, author: int | None, why: str) -> None:
+    """A command that does not count gets one internal note that says whose it was and why, by ids; nothing public."""
+    ticket, run = asked_to_agree(office)
+    public = len(office.said(ticket))
+    author = author or office.world.state["roster"]["staff"][staff]["zendesk_id"]
+    office.note(ticket, staff, text)
+    office.advance(hours=13)
+    (told,) = refusals(office, ticket)
+    assert f"of Zendesk user {author} did not count" in told
+    assert why in told
+    assert office.waiting(run) == ["approval/1"]
+    assert len(office.said(ticket)) == public
+
+
+def test_two_commands_at_once(office: Office) -> None:
+    """Of two commands that are found by one look the first decides, and the second is told."""
+    ticket, run = asked_to_agree(office)
+    office.engine.sleep(1)
+    office.people.agent.internal_note(ticket, "staff-13", "#approve")
+    office.engine.sleep(1)
+    office.people.agent.internal_note(ticket, "staff-13", "#deny changed my mind")
+    office.hooks()
+    assert office.waiting(run) == ["deliverable/1"]
+    (told,) = refusals(office, ticket)
+    assert "settled" in told
+
+
+def test_a_command_after_the_decision_is_told_once(office: Office) -> None:
+    """A second `#approve` after the decision is recorded as refused and told once, with who decided and when."""
+    ticket, run = asked_to_agree(office)
+    office.note(ticket, "staff-13", "#approve")
+    assert refusals(office, ticket) == []
+    office.advance(hours=1)
+    office.note(ticket, "staff-13", "#approve")
+    office.note(ticket, "staff-13", "thank you")
+    (told,) = refusals(office, ticket)
+    assert "already decided by staff-13 on Monday, 2 March 2026, 17:00 UTC" in told
+    assert [entry.payload["why"] for entry in office.entries(run, Kind.ANSWER_REFUSED)] == ["decided"]
+    assert office.waiting(run) == ["deliverable/1"]
+
+
+def test_a_command_where_nobody_was_asked_is_only_a_note(office: Office) -> None:
+    """Where no agreement is needed, `#approve` on the ticket is no answer to anything, and nothing is said."""
+    ticket, _ = office.ask(SCALED)
+    office.reply(ticket)
+    office.note(ticket, "staff-31", "#approve")
+    assert refusals(office, ticket) == []
+
+
 # -- nobody answers
 
 
@@ -275,7 +409,8 @@ def test_nobody_agrees_or_denies(office: Office, again: bool) -> None:
     if again:
         office.answer(run, "staff-41", decision="ask again and wait on")
         assert office.waiting(run) == ["approval/2"]
-        assert sum("Do you agree" in text for text in office.slack("staff-13")) == 2
+        assert sum("nobody answered in time" in text for text in office.slack("staff-13")) == 1
+        assert sum("Do you agree" in text for text in office.slack("staff-13")) == 1
         office.answer(run, "staff-13", verdict="approve")
         assert office.waiting(run) == ["deliverable/1"]
     else:

@@ -177,6 +177,17 @@ def test_a_message_is_replaced() -> None:
     assert vendor.bodies[1] == {"channel": CHANNEL, "ts": TS, "text": "Approved", "blocks": BLOCKS}
 
 
+def test_a_view_is_opened_once() -> None:
+    """Opening names the trigger and the view; without an answer it is not tried again: the trigger works once."""
+    view = {"type": "modal", "title": {"type": "plain_text", "text": "Why"}, "blocks": BLOCKS}
+    slack, vendor = client(in_turn(said(ok=True, view=view), httpx.ReadTimeout("late")))
+    slack.open_view("1001.1.x", view)
+    assert vendor.bodies[0] == {"trigger_id": "1001.1.x", "view": view}
+    with pytest.raises(Temporary):
+        slack.open_view("1002.1.x", view)
+    assert len(vendor.bodies) == 2
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [

@@ -1,0 +1,167 @@
+"""What is open, the most urgent first: for everybody, for a role, or for one person and those they stand in for.
+
+The number of queries does not grow with the number of questions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, or_, select
+
+from casework.authority import in_force
+from casework.case import Kind
+from casework.people import ANY, Quorum
+from casework.schema import cases, entries, waits
+
+__all__ = ["Found", "Question", "open_questions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One open question; moments are UTC, people are ids.
+
+    `stand_ins` names, for each person asked who has any today, those who may answer in that person's place.
+    """
+
+    case_id: str
+    process: str
+    subject: str
+    account: str | None
+    wait: str
+    role: str
+    who: tuple[str, ...]
+    stand_ins: Mapping[str, tuple[str, ...]]
+    asked_at: datetime
+    due_at: datetime
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The questions asked for, and how many there are in all."""
+
+    questions: list[Question]
+    total: int
+
+
+_SHOWN: tuple[ColumnElement[Any], ...] = (
+    waits.c.case_id,
+    cases.c.process,
+    cases.c.subject,
+    cases.c.account,
+    waits.c.wait,
+    waits.c.role,
+    waits.c.who,
+    waits.c.not_by,
+    waits.c.quorum,
+    waits.c.asked_at,
+    waits.c.due_at,
+)
+
+
+def open_questions(
+    connection: Connection,
+    now: datetime,
+    *,
+    mine: str | None = None,
+    process: str | None = None,
+    wait: str | None = None,
+    role: str | None = None,
+    account: str | None = None,
+    overdue: bool = False,
+    first: int | None = None,
+) -> Found:
+    """The open questions to which every given filter applies, overdue ones first, then the soonest due.
+
+    Args:
+        connection: the case database.
+        now: the moment, UTC.
+        mine: a person's id: what they may answer now, for themselves or as a delegate, and have not answered yet.
+        process: the process's name.
+        wait: the question's name, with or without its attempt.
+        role: the role that was asked.
+        account: the account's id.
+        overdue: only those whose time is over; they wait for a last look into a system.
+        first: how many of them, at least 1; default all.
+    """
+    givers: dict[str, list[str]] = defaultdict(list)
+    for one in in_force(connection, now):
+        if one.since <= now:
+            givers[one.person].append(one.delegate.id)
+    wanted: list[ColumnElement[bool]] = [waits.c.state == "open", cases.c.closed_at.is_(None)]
+    for column, value in ((cases.c.process, process), (waits.c.role, role), (cases.c.account, account)):
+        if value is not None:
+            wanted.append(column == value)
+    if wait is not None:
+        wanted.append(_named(wait))
+    if overdue:
+        wanted.append(waits.c.due_at <= now)
+    seats: set[str] = set()
+    if mine is not None:
+        seats = {mine, *(person for person, delegates in givers.items() if mine in delegates)}
+        wanted.append(or_(*(_asks(person) for person in sorted(seats))))
+    asked = waits.join(cases, cases.c.case_id == waits.c.case_id)
+    query: Select[Any] = select(*_SHOWN).select_from(asked).where(*wanted)
+    query = query.order_by(waits.c.due_at, waits.c.case_id, waits.c.wait)
+    if mine is None:
+        total = select(func.count()).select_from(asked).where(*wanted).scalar_subquery()
+        rows = connection.execute(query.add_columns(total.label("total")).limit(first)).all()
+        return Found([_question(row, givers, now) for row in rows], rows[0].total if rows else 0)
+    rows = connection.execute(query).all()
+    taken = _taken(connection, rows)
+    rows = [row for row in rows if _may(row, mine, seats, taken[row.case_id, row.wait])]
+    return Found([_question(row, givers, now) for row in rows[:first]], len(rows))
+
+
+def _named(name: str) -> ColumnElement[bool]:
+    attempt = func.substr(waits.c.wait, len(name) + 2)
+    return (waits.c.wait == name) | (
+        waits.c.wait.startswith(f"{name}/", autoescape=True) & ~attempt.contains("/", autoescape=True)
+    )
+
+
+def _asks(person: str) -> ColumnElement[bool]:
+    """Whether `who` names a person: the column is the JSON text of a list of people."""
+    return cast(waits.c.who, Text).contains(f'"id": {json.dumps(person)}', autoescape=True)
+
+
+def _may(row: Row[Any], mine: str, seats: set[str], taken: set[str]) -> bool:
+    """Whether `mine` fills a seat of this question by which `answer` would take an answer."""
+    barred = taken.union(row.not_by)
+    asked = (person["id"] for person in row.who)
+    return any(person in seats and not {person, mine} & barred for person in asked)
+
+
+def _taken(connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[str, str], set[str]]:
+    """Who has answered, and in whose place, where more than one answer is needed."""
+    taken: dict[tuple[str, str], set[str]] = defaultdict(set)
+    several = {row.case_id for row in rows if Quorum.model_validate(row.quorum) != ANY}
+    counted = select(entries.c.case_id, entries.c.key, entries.c.actor, entries.c.payload).where(
+        entries.c.case_id.in_(several), entries.c.kind == Kind.ANSWER_COUNTED.value
+    )
+    for vote in connection.execute(counted) if several else ():
+        taken[vote.case_id, vote.key] |= {vote.actor, json.loads(vote.payload)["asked"]}
+    return taken
+
+
+def _question(row: Row[Any], givers: Mapping[str, list[str]], now: datetime) -> Question:
+    who = tuple(str(person["id"]) for person in row.who)
+    return Question(
+        case_id=row.case_id,
+        process=row.process,
+        subject=row.subject,
+        account=row.account,
+        wait=row.wait,
+        role=row.role,
+        who=who,
+        stand_ins={person: tuple(givers[person]) for person in who if person in givers},
+        asked_at=row.asked_at,
+        due_at=row.due_at,
+        overdue=row.due_at <= now,
+    )
