@@ -8,7 +8,7 @@ from casework.case import Kind
 from casework.delivery.certificate import verify
 from casework.delivery.certificates import Certificates
 from casework.people import Invitation, Person
-from casework.players import Download
+from casework.players import RANGE_BYTES, Download
 from tests.real.conftest import REASONS, Cases, Played
 from tests.real.site import Site, until
 
@@ -122,7 +122,7 @@ def test_delivered(site: Site, cases: Cases) -> None:
     browser.claim(until("code in the mailbox", lambda: site.players.mailed_code(case.user)))
     while browser.go_on():
         pass
-    assert browser.arrived == browser.size > 20_000_000
+    assert browser.arrived == browser.size > 2 * RANGE_BYTES
     site.until_ended(case.id, "delivered", "Delivered")
     assert_shown_as_it_ended(site, case)
     assert verify(Certificates(site.files.engine).read(case.id)).certificate.result
