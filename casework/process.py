@@ -76,10 +76,14 @@ class Process:
         if isinstance(outcome, Pause):
             try:
                 around.engine.suspend(outcome)
-            finally:
+            except Exception:
+                # It is not suspended. The leg stays on record and is taken up again when it has been silent too long.
+                raise
+            except BaseException:
                 around.files.end_leg(case_id, case.epoch)
                 if around.files.case(case_id).wanted_at is not None:
                     push(around, case_id)
+                raise
         return around.engine.ended(outcome, early=outcome == UNWOUND)
 
     def _run(self, body: Body, parameters: Mapping[str, Any]) -> str | Pause:

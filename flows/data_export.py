@@ -66,8 +66,8 @@ def data_export(ticket: int) -> str:
     sealed = delivery.seal(prefix, checked, ticket, choose_vault(request))
     link = delivery.open_link(sealed, expires)
     zendesk.note(ticket, "data_export/note-ready", vault=sealed.vault, digest=sealed.sealed_sha256, until=expires)
-    delivery.send_link(ticket, link, "data_export/ready", expires)
-    return finish(request, prefix, task, await_download(request, link, expires))
+    told = delivery.send_link(ticket, link, "data_export/ready", expires)
+    return finish(request, prefix, task, await_download(request, link, told, expires))
 
 
 @dataclass(frozen=True)
@@ -366,10 +366,11 @@ def choose_vault(request: Request) -> str:
     return vault.value
 
 
-def await_download(request: Request, link: str, expires: datetime) -> Ending:
+def await_download(request: Request, link: str, told: int, expires: datetime) -> Ending:
     """Wait for the one download, and say how it ended. A download that runs may end after the link's expiry.
 
-    Operators can only say that the customer cannot reach the link; how it ended is for the gateway to say.
+    Operators can only say that the customer cannot reach the link, after our comment `told`; how it ended is for
+    the gateway to say.
     """
     ticket, second_host = request.ticket, False
     reminder = Until(Days(NUMBERS.ready_reminder_day, office).after(clock.now()))
@@ -384,26 +385,35 @@ def await_download(request: Request, link: str, expires: datetime) -> Ending:
             within=Until(delivery.last_moment(expires)),
             remind=[(reminder, of_the_link(ticket, link, expires, second_host))],
             listens=f"link:{link}",
-            look=lambda since: delivery.outcome(link) or zendesk.unreachable(ticket, since),
+            look=ended_or_unreachable(ticket, link, told),
             look_every=look_every,
         )
         if receipt is None or receipt.by == delivery.GATEWAY.id:
             ended = {forms.Outcome.RECEIVED: Ending.DELIVERED, forms.Outcome.REVOKED: Ending.CANCELLED}
             return ended.get(receipt.outcome, Ending.EXPIRED) if receipt else Ending.EXPIRED
-        way = ask_unreachable(ticket, link, expires)
-        if way is forms.Way.END:
+        answer = ask_unreachable(ticket, link, expires)
+        if answer is None or answer.by == delivery.GATEWAY.id:
+            continue
+        way = answer.decision.name.lower().replace("_", "-")
+        told = zendesk.note(ticket, "data_export/note-link-unreachable", staff=answer.by, answer=way)
+        if answer.decision is forms.Way.END:
             delivery.revoke(link)
-        if way is forms.Way.SECOND_HOST:
+        elif answer.decision is forms.Way.SECOND_HOST:
             second_host = True
             delivery.send_link(ticket, link, "data_export/ready-second-host", expires, second_host)
 
 
-def ask_unreachable(ticket: int, link: str, expires: datetime) -> forms.Way:
+def ended_or_unreachable(ticket: int, link: str, told: int) -> Callable[[datetime], Iterable[Heard]]:
+    """What is looked at: the link itself, and only while it is open the ticket, which may be out of reach."""
+    return lambda _: delivery.outcome(link) or zendesk.unreachable(ticket, told)
+
+
+def ask_unreachable(ticket: int, link: str, expires: datetime) -> forms.Unreachable | None:
     """What operators do for a customer who cannot reach the link; should it end meanwhile, there is nothing to do."""
     second_host = delivery.has_second_host()
     form: type[forms.Unreachable] = forms.Unreachable if second_host else forms.UnreachableOneHost
     wait_on = {"decision": forms.Way.WAIT_ON.value}
-    answer = ask_operators(
+    return ask_operators(
         form,
         ticket,
         "link-unreachable",
@@ -413,7 +423,6 @@ def ask_unreachable(ticket: int, link: str, expires: datetime) -> forms.Way:
         ways=["second-host", "wait-on", "end"] if second_host else ["wait-on", "end"],
         until=expires,
     )
-    return answer.decision if answer else forms.Way.WAIT_ON
 
 
 def of_the_link(ticket: int, link: str, expires: datetime, second_host: bool) -> Act:

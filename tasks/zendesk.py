@@ -153,22 +153,23 @@ def replies(ticket: int, told: int) -> Iterable[Heard]:
 
 def commands(ticket: int, since: datetime) -> Iterable[Heard]:
     """`#approve` and `#deny why` in internal notes since a moment (UTC); public replies never decide."""
-    for comment, command, rest in _commanded(ticket, since, "#approve", "#deny"):
+    for comment, command, rest in _commanded(current().zendesk.comments(ticket, since), "#approve", "#deny"):
         values: dict[str, object] = {"verdict": command[1:]}
         if rest:
             values["reason"] = rest
         yield _heard(comment, values)
 
 
-def unreachable(ticket: int, since: datetime) -> Iterable[Heard]:
-    """`#unreachable` in internal notes since a moment (UTC): the customer cannot reach the download."""
-    for comment, _, _ in _commanded(ticket, since, "#unreachable"):
-        yield _heard(comment, {"outcome": "unreachable"})
+def unreachable(ticket: int, told: int) -> Iterable[Heard]:
+    """`#unreachable` in internal notes after our comment `told`: the customer cannot reach the download."""
+    for comment, _, _ in _commanded(current().zendesk.comments(ticket), "#unreachable"):
+        if comment.id > told:
+            yield _heard(comment, {"outcome": "unreachable"})
 
 
-def _commanded(ticket: int, since: datetime, *known: str) -> Iterator[tuple[Comment, str, str]]:
+def _commanded(comments: Iterable[Comment], *known: str) -> Iterator[tuple[Comment, str, str]]:
     """Internal notes that begin with one of these commands, with the command and what follows it."""
-    for comment in current().zendesk.comments(ticket, since):
+    for comment in comments:
         command, *rest = comment.body.split(maxsplit=1) or [""]
         if not comment.public and comment.author_id is not None and command.lower() in known:
             yield comment, command.lower(), rest[0].strip() if rest else ""

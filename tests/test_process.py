@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from casework import tick
 from casework.answer import Accepted
 from casework.case import CaseFiles, Entry, Kind
+from casework.engine import EngineAway, Pause
 from casework.engine.simulated import Run, SimulatedEngine
 from casework.process import process, processes
 from casework.step import Step
@@ -447,6 +448,23 @@ def test_a_decision_stands_in_the_file_before_the_engine_hears_of_it(any_desk: D
     any_desk.engine.sleep(1)
     any_desk.settle()
     assert outside.list()[-1] == "hire"
+
+
+def test_a_run_that_could_not_be_suspended_is_taken_up_again(any_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine is lost just when a leg wants to wait: the leg does not count as ended, and another one comes."""
+
+    def away(_pause: Pause) -> NoReturn:
+        raise EngineAway("it went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(any_desk.engine, "suspend", away)
+        with pytest.raises(EngineAway):
+            any_desk.start("moving", number=1)
+    (run,) = any_desk.engine.runs.values()
+    any_desk.engine.sleep(1)
+    any_desk.settle()
+    assert (run.state, run.legs) == ("suspended", 2)
+    assert any_desk.waiting(run) == ["approval/1"]
 
 
 def test_the_engine_shows_where_a_case_stands(desk: Desk) -> None:

@@ -306,7 +306,7 @@ def test_the_two_notes_are_apart(wired: Wired, world: World, link: Link, ticket:
     assert len(notes(world, ticket)) == 2
 
 
-@pytest.mark.parametrize("fault", [Fault.server_error(), Fault.rate_limited(1), Fault.lose_answer()])
+@pytest.mark.parametrize("fault", [Fault.server_error(), Fault.rate_limited(1), Fault.answer_lost()])
 def test_a_vendor_fault_is_tried_again(
     wired: Wired, world: World, link: Link, ticket: int, fault: Fault, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -328,7 +328,7 @@ def test_the_second_host_name(place: Place, second: str) -> None:
     """The same link works at the second address: its forms, its cookie, its file; the first one goes on working."""
     delivery = replace(place.gateway.delivery, second_public_url=second)
     app = create_app(replace(place.gateway, delivery=delivery))
-    link, token = place.file(CONTENT)
+    _, token = place.file(CONTENT)
     there = TestClient(app, base_url=second)
     csrf = place.csrf(there.get(f"/d/{token}"))
     ours = {"Origin": second, "Sec-Fetch-Site": "same-origin"}
@@ -344,9 +344,10 @@ def test_the_second_host_name(place: Place, second: str) -> None:
 
     _, token = place.file(CONTENT, "d-2")
     assert place.claim(TestClient(app, base_url=URL), token).status_code == 303
-    assert "__Host-casework-" in place.claim(TestClient(app, base_url=URL), place.file(CONTENT, "d-3")[1]).headers[
-        "set-cookie"
-    ]
+    assert (
+        "__Host-casework-"
+        in place.claim(TestClient(app, base_url=URL), place.file(CONTENT, "d-3")[1]).headers["set-cookie"]
+    )
 
 
 def test_without_a_second_host_name_its_forms_do_nothing(place: Place) -> None:
