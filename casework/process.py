@@ -76,10 +76,8 @@ class Process:
         if isinstance(outcome, Pause):
             try:
                 around.engine.suspend(outcome)
-            except Exception:
-                # It is not suspended. The leg stays on record and is taken up again when it has been silent too long.
-                raise
-            except BaseException:
+            except around.engine.suspended:
+                # After anything else the leg stays on record, and the case is taken up once it is silent too long.
                 around.files.end_leg(case_id, case.epoch)
                 if around.files.case(case_id).wanted_at is not None:
                     push(around, case_id)
@@ -178,7 +176,7 @@ def _show(body: Body, process: Process) -> None:
     asked = [e for e in body.entries if e.kind is Kind.QUESTION_ASKED and body.completed(e.key) is None]
     roles = [entry.payload["role"] for entry in asked]
     open_waits = [
-        f"{entry.payload['role']} ({entry.key.removesuffix('/1')}, until {entry.payload['due'][:16]} UTC)"
+        f"{entry.payload['role']} ({entry.key.removesuffix('/1')}, until {entry.payload['due'][:16].replace('T', ' ')} UTC)"
         for entry in asked
     ]
     subject = case.subject.rsplit(":", 1)[-1]

@@ -57,7 +57,7 @@ def _say(entry: Entry) -> str:
         case Kind.OPENED:
             return f"{payload['process']} opened for {payload['subject']} (occurrence {payload['occurrence']})"
         case Kind.QUESTION_ASKED:
-            return f"{key}: asked {payload['role']} ({', '.join(payload['who'])}), until {payload['due'][:16]} UTC"
+            return f"{key}: asked {payload['role']} ({', '.join(payload['who'])}), until {_moment(payload['due'])}"
         case Kind.DECIDED:
             values = ", ".join(f"{name} {value}" for name, value in payload["values"].items() if value is not None)
             unverified = "" if payload["verified"] else ", unverified identity"
@@ -81,6 +81,10 @@ def _say(entry: Entry) -> str:
             return f"{payload['label']}{note}"
         case _:
             return f"{entry.kind.value} {_humble(key)}"
+
+
+def _moment(due: str) -> str:
+    return f"{due[:16].replace('T', ' ')} UTC"
 
 
 def _humble(key: str) -> str:

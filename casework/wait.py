@@ -23,6 +23,7 @@ from casework import clock
 from casework.answer import Form, Offer, answer, invite, pass_deadline
 from casework.case import Kind
 from casework.clock import Delay
+from casework.confidential import ConfidentialText
 from casework.engine import Pause
 from casework.people import Identity, Invitation, Person, Role
 from casework.schema import waits
@@ -232,7 +233,7 @@ def _listen(body: leg.Body, name: str, wait: Wait, asked_at: datetime) -> bool:
     """
     engine = body.runtime.engine
     for typed in engine.typed(body.case_id, _row(body, name).pause_keys):
-        values = dict(typed.values)
+        values = {name: value for name, value in typed.values.items() if value != ""}
         said, code, plain = (
             values.pop("wait", name),
             values.pop("your_code", None),
@@ -329,7 +330,10 @@ def _typed_form(name: str, wait: Wait) -> type[BaseModel]:
         else ("your_id", "Your staff id; it is recorded as not verified")
     )
     fields: dict[str, Any] = {
-        field_name: (info.annotation, info) for field_name, info in wait.form.model_fields.items()
+        field_name: (str, Field("", description=info.description))
+        if info.annotation == (ConfidentialText | None)
+        else (info.annotation, info)
+        for field_name, info in wait.form.model_fields.items()
     }
     fields[proof[0]] = (str, Field(description=proof[1]))
     fields["wait"] = (

@@ -152,8 +152,12 @@ def replies(ticket: int, told: int) -> Iterable[Heard]:
 
 
 def commands(ticket: int, since: datetime) -> Iterable[Heard]:
-    """`#approve` and `#deny why` in internal notes since a moment (UTC); public replies never decide."""
-    for comment, command, rest in _commanded(current().zendesk.comments(ticket, since), "#approve", "#deny"):
+    """`#approve` and `#deny why` in internal notes since a moment (UTC); public replies never decide.
+
+    Zendesk's times are whole seconds, so the second of the moment itself counts.
+    """
+    notes = current().zendesk.comments(ticket, since.replace(microsecond=0))
+    for comment, command, rest in _commanded(notes, "#approve", "#deny"):
         values: dict[str, object] = {"verdict": command[1:]}
         if rest:
             values["reason"] = rest

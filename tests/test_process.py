@@ -450,15 +450,18 @@ def test_a_decision_stands_in_the_file_before_the_engine_hears_of_it(any_desk: D
     assert outside.list()[-1] == "hire"
 
 
-def test_a_run_that_could_not_be_suspended_is_taken_up_again(any_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine is lost just when a leg wants to wait: the leg does not count as ended, and another one comes."""
+@pytest.mark.parametrize("error", [EngineAway("it went away"), SystemExit(1)])
+def test_a_run_that_could_not_be_suspended_is_taken_up_again(
+    any_desk: Desk, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """The engine or the process is lost just when a leg wants to wait: it does not count as ended, another comes."""
 
     def away(_pause: Pause) -> NoReturn:
-        raise EngineAway("it went away")
+        raise error
 
     with monkeypatch.context() as patched:
         patched.setattr(any_desk.engine, "suspend", away)
-        with pytest.raises(EngineAway):
+        with pytest.raises(type(error)):
             any_desk.start("moving", number=1)
     (run,) = any_desk.engine.runs.values()
     any_desk.engine.sleep(1)
@@ -472,7 +475,7 @@ def test_the_engine_shows_where_a_case_stands(desk: Desk) -> None:
     run = desk.start("moving", number=1)
     assert run.standing is not None
     assert "waiting:owner" in run.standing.tags
-    assert "Waiting for owner (approval, until 2026-03-02T10:00 UTC)" in run.standing.story
+    assert "Waiting for owner (approval, until 2026-03-02 10:00 UTC)" in run.standing.story
     desk.advance(minutes=61)
     assert run.standing.tags == ["moving", "toy:move:1"]
     assert "**Ended as refused.**" in run.standing.story
