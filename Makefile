@@ -32,10 +32,10 @@ up: setup ## Run everything on this machine, on stand-ins, until Ctrl-C
 	$(BIN)/casework up --sandbox
 
 test: setup chromium ## Run the tests that take seconds
-	$(BIN)/pytest -m "not slow" -n 2
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
 
 test-slow: setup chromium ## Run the tests that take minutes
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n 2 --dist loadgroup
 
 check: setup ## Format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .

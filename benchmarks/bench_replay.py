@@ -47,7 +47,7 @@ def mark() -> None:
 
 
 @process("bench-replay", subject="bench:case:{number}")
-def long(number: int) -> str:
+def long(number: int) -> str:  # noqa: ARG001 - it only tells the cases apart
     """Two hundred steps, a wait, and one step more."""
     for one in range(STEPS):
         small(one)
@@ -81,7 +81,9 @@ def main() -> None:
             Measure(f"doing {STEPS} steps once", doing * 1000, "ms"),
             Measure("back to the next step, median", median, "ms", f"{median / TARGET_MS:.0%} of the target"),
             Measure("back to the next step, worst", worst, "ms", f"{worst / TARGET_MS:.0%} of the target"),
-            Measure("replaying one done step", median * 1000 / STEPS, "µs", f"1 / {doing * 1000 / median:.0f} of doing"),
+            Measure(
+                "replaying one done step", median * 1000 / STEPS, "µs", f"1 / {doing * 1000 / median:.0f} of doing"
+            ),
         ],
     )
 

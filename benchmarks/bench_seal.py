@@ -35,8 +35,12 @@ class Sink:
 
     name = "sink"
 
-    def store(
-        self, object_name: str, chunks: Iterable[bytes], sealed_size: int, progress: Progress | None = None
+    def store(  # the seam's signature
+        self,
+        object_name: str,
+        chunks: Iterable[bytes],
+        sealed_size: int,  # noqa: ARG002
+        progress: Progress | None = None,  # noqa: ARG002
     ) -> Stored:
         """Let all chunks pass."""
         size = sum(len(chunk) for chunk in chunks)
@@ -46,7 +50,7 @@ class Sink:
         """Nothing was kept."""
         raise NotImplementedError(f"{object_name} was not kept")
 
-    def delete(self, object_name: str) -> tuple[str, ...]:
+    def delete(self, object_name: str) -> tuple[str, ...]:  # noqa: ARG002
         """Nothing was kept."""
         return ()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-__all__ = ["Asked", "Download", "PlayFailed", "Players"]
+__all__ = ["RANGE_BYTES", "Asked", "Download", "PlayFailed", "Players"]
 
 RANGE_BYTES = 8 * 1024 * 1024
 DECISION = re.compile(r"<(http[^|>]+/decide/[^|>]+)")

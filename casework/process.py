@@ -24,7 +24,7 @@ from casework.answer import withdraw
 from casework.body import Body, Diverged, EndedEarly, Waiting, current
 from casework.case import Case, Entry, Fenced, Kind
 from casework.engine import EngineAway, Pause, Standing
-from casework.story import markdown
+from casework.story import markdown, moment
 from casework.systems.errors import SystemFault
 from casework.tick import push
 
@@ -76,10 +76,12 @@ class Process:
         if isinstance(outcome, Pause):
             try:
                 around.engine.suspend(outcome)
-            finally:
+            except around.engine.suspended:
+                # After anything else the leg stays on record, and the case is taken up once it is silent too long.
                 around.files.end_leg(case_id, case.epoch)
                 if around.files.case(case_id).wanted_at is not None:
                     push(around, case_id)
+                raise
         return around.engine.ended(outcome, early=outcome == UNWOUND)
 
     def _run(self, body: Body, parameters: Mapping[str, Any]) -> str | Pause:
@@ -174,7 +176,7 @@ def _show(body: Body, process: Process) -> None:
     asked = [e for e in body.entries if e.kind is Kind.QUESTION_ASKED and body.completed(e.key) is None]
     roles = [entry.payload["role"] for entry in asked]
     open_waits = [
-        f"{entry.payload['role']} ({entry.key.removesuffix('/1')}, until {entry.payload['due'][:16]} UTC)"
+        f"{entry.payload['role']} ({entry.key.removesuffix('/1')}, until {moment(entry.payload['due'])})"
         for entry in asked
     ]
     subject = case.subject.rsplit(":", 1)[-1]

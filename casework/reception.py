@@ -1,4 +1,4 @@
-"""What the gateway has done for it: processes started by hints, codes mailed, Slack told.
+"""What the gateway has done for it: processes started by hints, staff told of links, codes mailed, Slack told.
 
 A hint is only a hint. What it is about is read from the system, and that decides.
 """
@@ -15,7 +15,7 @@ from sqlalchemy import Row, select
 from casework import tick
 from casework.answer import Offer, answer, forms
 from casework.case import Kind, digest
-from casework.delivery.links import Link
+from casework.delivery.links import Link, Links
 from casework.runtime import Runtime
 from casework.schema import waits
 from casework.systems.errors import NotFound, Temporary
@@ -25,12 +25,25 @@ from deployments.triggers import started_by
 from policies import messages
 from tasks.zendesk import command_of, commands
 
-__all__ = ["code_sender", "own_account", "starter", "tell_slack"]
+__all__ = ["code_sender", "link_notes", "own_account", "starter", "tell_slack", "together"]
 
 logger = logging.getLogger(__name__)
 
+Follower = Callable[[str, str], None]
+"""Told the event and the subject of a hint; passes over what it does not know."""
 
-def starter(around: Runtime, zendesk: Zendesk) -> Callable[[str, str], None]:
+
+def together(*followers: Follower) -> Follower:
+    """One that tells all of these; a hint that one of them cannot follow now is tried again with all."""
+
+    def follow(event: str, subject: str) -> None:
+        for follower in followers:
+            follower(event, subject)
+
+    return follow
+
+
+def starter(around: Runtime, zendesk: Zendesk) -> Follower:
     """Starts what a ticket's tags ask for, once per occurrence, when told (event, subject).
 
     It also tells who commands something on the ticket too late.
@@ -92,6 +105,35 @@ def _last_settled(around: Runtime, subject: str) -> Row[Any] | None:
     return asked[0] if asked and asked[0].state in ("decided", "passed") else None
 
 
+def link_notes(links: Links, zendesk: Zendesk) -> Follower:
+    """Notes on a link's ticket, once for each link, what staff must know of it: a locked code, another browser.
+
+    The note ends with a marker by which it is found again. What it gives raises `SystemFault` when the note
+    cannot be written now.
+    """
+
+    def note(event: str, subject: str) -> None:
+        if event not in ("link.locked", "link.claimed-elsewhere"):
+            return
+        link = links.get(subject.removeprefix("link:"))
+        if event == "link.locked":
+            what, text = "locked", messages.render("data_export/note-code-locked")
+        else:
+            at = link.claimed_at or link.updated_at
+            what, text = "elsewhere", messages.render("data_export/note-claimed-elsewhere", at=at)
+        ticket, marker = _ticket(link), f"cw-link-{link.link_id[:12]}-{what}"
+        try:
+            closed = zendesk.ticket(ticket).status == "closed"
+        except NotFound:
+            closed = True
+        if closed:
+            logger.warning("%s of %s cannot be noted: ticket %s is closed or deleted.", event, subject, ticket)
+        elif zendesk.find_comment(ticket, marker) is None:
+            zendesk.comment(ticket, f"{text.body}\nRef {marker}", False)
+
+    return note
+
+
 def own_account(zendesk: Zendesk) -> Callable[[], str | None]:
     """The id that we write to Zendesk as, as far as it is known; asks nobody, because a hook waits for it."""
     return lambda: None if zendesk.known_own_id is None else str(zendesk.known_own_id)
@@ -101,7 +143,7 @@ def code_sender(zendesk: Zendesk, mail: Mail) -> Callable[[Link, str], None]:
     """Mails a link's code to whoever asked on its ticket. What it gives raises `SystemFault`."""
 
     def send(link: Link, code: str) -> None:
-        ticket = zendesk.ticket(int(link.file.ticket.rsplit(":", 1)[-1]))
+        ticket = zendesk.ticket(_ticket(link))
         address = zendesk.user(ticket.requester_id).email
         if not address:
             raise NotFound("Zendesk", f"mail a code for ticket {ticket.id}", "the requester has no address")
@@ -109,6 +151,10 @@ def code_sender(zendesk: Zendesk, mail: Mail) -> Callable[[Link, str], None]:
         mail.send(address, text.subject or "", text.body, link.link_id)
 
     return send
+
+
+def _ticket(link: Link) -> int:
+    return int(link.file.ticket.rsplit(":", 1)[-1])
 
 
 def tell_slack(response_url: str, text: str) -> None:

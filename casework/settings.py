@@ -17,7 +17,17 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -92,11 +102,23 @@ class DatabaseSettings(_Section):
 
 
 class GatewaySettings(_Section):
-    """The only door from outside. `public_url` is its address for people and vendors; port 0: a free one."""
+    """The only door from outside. `public_url` is its address for people and vendors; port 0: a free one.
+
+    `second_public_url` leads to the same gateway by another host name, for customers who cannot reach the first.
+    """
 
     host: str = Field("127.0.0.1", examples=["127.0.0.1"])
     port: Port = Field(0, examples=[8080])
     public_url: Address | None = Field(None, examples=["https://casework.example"])
+    second_public_url: Address | None = Field(None, examples=["https://casework.second.example"])
+
+    @field_validator("second_public_url")
+    @classmethod
+    def _another_host(cls, second: str | None, known: ValidationInfo) -> str | None:
+        first = known.data.get("public_url")
+        if second and first and urlsplit(second).netloc == urlsplit(first).netloc:
+            raise ValueError("must have another host than gateway.public_url")
+        return second
 
 
 class PrefectSettings(_Section):

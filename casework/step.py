@@ -9,6 +9,7 @@ the case parks as a question to the operators; nothing dies of a vendor.
 from __future__ import annotations
 
 import functools
+import hmac
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ __all__ = [
     "case_page",
     "code_and_link",
     "holders",
+    "hook_address",
     "lookup",
     "progress",
     "public_address",
@@ -274,6 +276,15 @@ def case_page() -> str:
 def public_address(path: str) -> str:
     """The address under which people and vendors reach a path of the gateway."""
     return f"{runtime.current().public_url}{path}"
+
+
+def hook_address(vendor: str) -> str:
+    """Where a vendor that hands over its key in a handshake sends its hooks: a name that nobody can guess.
+
+    The first handshake for a name is believed, so the name must not be known before it.
+    """
+    name = hmac.digest(runtime.current().secret, b"casework hooks of " + vendor.encode(), "sha256").hex()[:24]
+    return public_address(f"/hooks/{vendor}/{name}")
 
 
 def progress(done: int, of: int, what: str) -> None:

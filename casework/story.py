@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 
 from casework.case import Case, Entry, Kind
 
-__all__ = ["Line", "markdown", "timeline"]
+__all__ = ["Line", "markdown", "moment", "timeline"]
 
 _SIGNS = {
     Kind.OPENED: "▶",
@@ -60,7 +60,7 @@ def _say(entry: Entry) -> str:
         case Kind.OPENED:
             return f"{payload['process']} opened for {payload['subject']} (occurrence {payload['occurrence']})"
         case Kind.QUESTION_ASKED:
-            return f"{key}: asked {payload['role']} ({', '.join(payload['who'])}), until {payload['due'][:16]} UTC"
+            return f"{key}: asked {payload['role']} ({', '.join(payload['who'])}), until {moment(payload['due'])}"
         case Kind.DECIDED:
             values = ", ".join(f"{name} {value}" for name, value in payload["values"].items() if value is not None)
             unverified = "" if payload["verified"] else ", unverified identity"
@@ -91,6 +91,11 @@ def _say(entry: Entry) -> str:
             return f"{payload['label']}{note}"
         case _:
             return f"{entry.kind.value} {_humble(key)}"
+
+
+def moment(due: str) -> str:
+    """A recorded moment (ISO, UTC) as people read it."""
+    return f"{due[:16].replace('T', ' ')} UTC"
 
 
 def _humble(key: str) -> str:

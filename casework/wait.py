@@ -24,6 +24,7 @@ from casework.answer import Form, Offer, Refusal, Refused, answer, invite, pass_
 from casework.authority import delegates
 from casework.case import Entry, Kind
 from casework.clock import Delay, Until
+from casework.confidential import ConfidentialText
 from casework.engine import Pause
 from casework.people import ANY, Identity, Invitation, Person, Quorum, Role
 from casework.schedule import Due, Moment, moments
@@ -251,11 +252,7 @@ def _tell(body: leg.Body, name: str, wait: Wait, row: Any) -> list[Person]:
     asked = [Person.model_validate(person) for person in _row(body, name).who]
     with body.runtime.files.writing() as connection:
         people = list(
-            {
-                person.id: person
-                for one in asked
-                for person in (one, *delegates(connection, one.id, now))
-            }.values()
+            {person.id: person for one in asked for person in (one, *delegates(connection, one.id, now))}.values()
         )
         invitations = invite(connection, body.case_id, name, people)
     if wait.announce is not None:
@@ -290,7 +287,7 @@ def _listen(body: leg.Body, name: str, wait: Wait, row: Any) -> bool:
     """
     engine = body.runtime.engine
     for typed in engine.typed(body.case_id, row.pause_keys):
-        values = dict(typed.values)
+        values = {name: value for name, value in typed.values.items() if value != ""}
         said, code, plain = (
             values.pop("wait", name),
             values.pop("your_code", None),
@@ -391,7 +388,10 @@ def _typed_form(name: str, wait: Wait) -> type[BaseModel]:
         else ("your_id", "Your staff id; it is recorded as not verified")
     )
     fields: dict[str, Any] = {
-        field_name: (info.annotation, info) for field_name, info in wait.form.model_fields.items()
+        field_name: (str, Field("", description=info.description))
+        if info.annotation == (ConfidentialText | None)
+        else (info.annotation, info)
+        for field_name, info in wait.form.model_fields.items()
     }
     fields[proof[0]] = (str, Field(description=proof[1]))
     fields["wait"] = (

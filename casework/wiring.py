@@ -197,7 +197,10 @@ def gateway(wired: Wired) -> Gateway:
     return Gateway(
         runtime=wired.runtime,
         delivery=wired.delivery,
-        on_hint=reception.starter(wired.runtime, wired.systems.zendesk),
+        on_hint=reception.together(
+            reception.starter(wired.runtime, wired.systems.zendesk),
+            reception.link_notes(wired.delivery.links, wired.systems.zendesk),
+        ),
         code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),
         own_zendesk_id=reception.own_account(wired.systems.zendesk),
         tell_slack=reception.tell_slack if settings.slack.signing_secret else None,
@@ -291,6 +294,7 @@ def _delivery(
         certificates=Certificates(database),
         drop_bucket=settings.s3.drop_bucket,
         public_url=public_url,
+        second_public_url=settings.gateway.second_public_url,
     )
 
 

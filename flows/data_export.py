@@ -6,8 +6,8 @@ number in its TOML file, every text in its messages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import count, takewhile
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from casework.calendar import BusinessCalendar
 from casework.clock import Days, Delay, Minutes, Until, WorkingDays
 from casework.people import Invitation, Person, Role
 from casework.process import process, standing
-from casework.wait import Act, Form, wait_for
+from casework.wait import Act, Form, Heard, wait_for
 from flows import data_export_forms as forms
 from policies import data_export as policy
 from policies import messages
@@ -66,8 +66,8 @@ def data_export(ticket: int) -> str:
     sealed = delivery.seal(prefix, checked, ticket, choose_vault(request))
     link = delivery.open_link(sealed, expires)
     zendesk.note(ticket, "data_export/note-ready", vault=sealed.vault, digest=sealed.sealed_sha256, until=expires)
-    delivery.send_link(ticket, link, "data_export/ready", expires)
-    return finish(request, prefix, task, await_download(request, link, expires))
+    told = delivery.send_link(ticket, link, "data_export/ready", expires)
+    return finish(request, prefix, task, await_download(request, link, told, expires))
 
 
 @dataclass(frozen=True)
@@ -337,8 +337,8 @@ def await_deliverable(request: Request, prefix: str, task: str) -> drop.Accepted
             return checked
         problems = drop.told(checked)
         if checked.wrong_team:
-            within = WorkingDays(NUMBERS.churn_decision_working_days, office)
-            about = {"team": team.id, "prefix": prefix, "problems": problems}
+            within = WorkingDays(NUMBERS.operators_decision_working_days, office)
+            about: dict[str, Any] = {"team": team.id, "prefix": prefix, "problems": problems}
             remedy = ask_operators(forms.Deliverable, ticket, "wrong-team", within, **about)
             drop.clear(prefix)
             if remedy is None or remedy.decision is forms.Remedy.END:
@@ -365,34 +365,76 @@ def choose_vault(request: Request) -> str:
     """The vault that takes the export: Dropbox, or what operators choose while it cannot be reached."""
     vault = forms.Vault.DROPBOX
     while not delivery.vault_answers(vault.value):
-        within = WorkingDays(NUMBERS.churn_decision_working_days, office)
-        about = {"vault": vault.value, "error": "it cannot be reached"}
+        within = WorkingDays(NUMBERS.operators_decision_working_days, office)
+        about: dict[str, Any] = {"vault": vault.value, "error": "it cannot be reached"}
         chosen = ask_operators(forms.OtherVault, request.ticket, "vault-down", within, **about)
         vault = chosen.vault if chosen else vault
     return vault.value
 
 
-def await_download(request: Request, link: str, expires: datetime) -> Ending:
-    """Wait for the one download, and say how it ended. A download that runs may end after the link's expiry."""
-    ticket = request.ticket
-    receipt = wait_for(
-        forms.Receipt,
-        key="download",
-        question=f"The customer has a link for one download, until {expires:%d %B %Y, %H:%M} UTC.",
-        who=Role(name="customer", people=(delivery.GATEWAY,)),
-        within=Until(delivery.last_moment(expires)),
-        remind=[
-            (
-                Days(NUMBERS.ready_reminder_day, office),
-                lambda _: delivery.send_link(ticket, link, "data_export/ready-reminder", expires),
-            )
-        ],
-        listens=f"link:{link}",
-        look=lambda _: delivery.outcome(link),
-        look_every=look_every,
+def await_download(request: Request, link: str, told: int, expires: datetime) -> Ending:
+    """Wait for the one download, and say how it ended. A download that runs may end after the link's expiry.
+
+    Operators can only say that the customer cannot reach the link, after our comment `told`; how it ended is for
+    the gateway to say.
+    """
+    ticket, second_host = request.ticket, False
+    reminder = Until(Days(NUMBERS.ready_reminder_day, office).after(clock.now()))
+    operators = accounts.role(NUMBERS.roles.operators)
+    while True:
+        receipt = wait_for(
+            forms.Receipt,
+            key="download",
+            question=f"The customer has a link for one download, until {expires:%d %B %Y, %H:%M} UTC. If the customer "
+            "cannot reach it, an operator writes `#unreachable` as an internal note on the ticket.",
+            who=Role(name="customer", people=(delivery.GATEWAY, *operators.people)),
+            within=Until(delivery.last_moment(expires)),
+            remind=[(reminder, of_the_link(ticket, link, expires, second_host))],
+            listens=f"link:{link}",
+            look=ended_or_unreachable(ticket, link, told),
+            look_every=look_every,
+        )
+        if receipt is None or receipt.by == delivery.GATEWAY.id:
+            ended = {forms.Outcome.RECEIVED: Ending.DELIVERED, forms.Outcome.REVOKED: Ending.CANCELLED}
+            return ended.get(receipt.outcome, Ending.EXPIRED) if receipt else Ending.EXPIRED
+        answer = ask_unreachable(ticket, link, expires)
+        if answer is None or answer.by == delivery.GATEWAY.id:
+            continue
+        way = answer.decision.name.lower().replace("_", "-")
+        told = zendesk.note(ticket, "data_export/note-link-unreachable", staff=answer.by, answer=way)
+        if answer.decision is forms.Way.END:
+            delivery.revoke(link)
+        elif answer.decision is forms.Way.SECOND_HOST:
+            second_host = True
+            delivery.send_link(ticket, link, "data_export/ready-second-host", expires, second_host)
+
+
+def ended_or_unreachable(ticket: int, link: str, told: int) -> Callable[[datetime], Iterable[Heard]]:
+    """What is looked at: the link itself, and only while it is open the ticket, which may be out of reach."""
+    return lambda _: delivery.outcome(link) or zendesk.unreachable(ticket, told)
+
+
+def ask_unreachable(ticket: int, link: str, expires: datetime) -> forms.Unreachable | None:
+    """What operators do for a customer who cannot reach the link; should it end meanwhile, there is nothing to do."""
+    second_host = delivery.has_second_host()
+    form: type[forms.Unreachable] = forms.Unreachable if second_host else forms.UnreachableOneHost
+    wait_on = {"decision": forms.Way.WAIT_ON.value}
+    return ask_operators(
+        form,
+        ticket,
+        "link-unreachable",
+        Until(delivery.last_moment(expires)),
+        settled_by=(delivery.GATEWAY, f"link:{link}"),
+        look=lambda _: [replace(ended, values=wait_on) for ended in delivery.outcome(link)],
+        ways=["second-host", "wait-on", "end"] if second_host else ["wait-on", "end"],
+        until=expires,
     )
-    ended = {"received": Ending.DELIVERED, "revoked": Ending.CANCELLED}
-    return ended.get(receipt.outcome, Ending.EXPIRED) if receipt else Ending.EXPIRED
+
+
+def of_the_link(ticket: int, link: str, expires: datetime, second_host: bool) -> Act:
+    """A reminder to the customer, at the address that was sent last."""
+    message = "data_export/ready-reminder"
+    return only((delivery.GATEWAY,), lambda _: delivery.send_link(ticket, link, message, expires, second_host))
 
 
 def finish(request: Request, prefix: str, task: str, ending: Ending) -> str:
@@ -408,20 +450,39 @@ def finish(request: Request, prefix: str, task: str, ending: Ending) -> str:
 # -- How people are asked
 
 
-def ask_operators(form: type[F], ticket: int, key: str, within: Delay, **about: Any) -> F | None:
-    """Put a question to the operators: told in Slack, reminded every so often until it ends, verified."""
+def ask_operators(
+    form: type[F],
+    ticket: int,
+    key: str,
+    within: Delay,
+    *,
+    settled_by: tuple[Person, str] | None = None,
+    look: Callable[[datetime], Iterable[Heard]] | None = None,
+    **about: Any,
+) -> F | None:
+    """Put a question to the operators: told in Slack, reminded every so often until it ends, verified.
+
+    What happens elsewhere may settle it too: `settled_by` is the system that says so and the thing whose news are
+    a reason to look, `look` how that is read.
+    """
     page: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
     named = page | {"question": key}
     wanted = messages.variables(f"data_export/question-{key}")
     shown = {name: value for name, value in (page | about).items() if name in wanted}
+    operators = accounts.role(NUMBERS.roles.operators)
+    system, listens = settled_by or (None, None)
+    asked = operators.people
     return wait_for(
         form,
         key=key,
         question=messages.render(f"data_export/question-{key}", **shown).body,
-        who=accounts.role(NUMBERS.roles.operators),
+        who=Role(name=operators.name, people=(*asked, system) if system else asked),
         within=within,
-        announce=in_slack("operators-asked", named),
-        remind=[(delay, in_slack("operators-reminder", named)) for delay in every_so_often(within)],
+        announce=only(asked, in_slack("operators-asked", named)),
+        remind=[(delay, only(asked, in_slack("operators-reminder", named))) for delay in every_so_often(within)],
+        listens=listens,
+        look=look,
+        look_every=look_every if look else None,
         settled=lambda given, told: show_outcome(ticket, key, told, given, "answered"),
     )
 
@@ -436,6 +497,11 @@ def show_outcome(ticket: int, key: str, told: Mapping[str, object], given: Form 
         named |= {"outcome": outcome, "staff": given.by}
     for shown in people.asked_in_slack(told):
         people.show_outcome(shown, message, **named)
+
+
+def only(people: Sequence[Person], act: Act) -> Act:
+    """The act for these people alone, where others may answer too."""
+    return lambda invitation: act(invitation) if invitation.person in people else None
 
 
 def every_so_often(within: Delay) -> list[Delay]:

@@ -104,6 +104,7 @@ class DataExportNumbers(Numbers):
     engineering_reminder_working_days: Span = Field(examples=[4])
     engineering_escalation_working_days: Span = Field(examples=[6])
     engineering_final_working_days: Span = Field(examples=[15])
+    operators_decision_working_days: Span = Field(examples=[5])
     operators_reminder_working_days: Span = Field(examples=[1])
     link_valid_days: Span = Field(examples=[7])
     ready_reminder_day: Span = Field(examples=[4])

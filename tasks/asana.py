@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from casework.people import Identity, Person
-from casework.step import lookup, public_address, reference, step
+from casework.step import hook_address, lookup, reference, step
 from casework.systems import current
 from casework.wait import Heard
 from policies import messages
@@ -61,7 +61,7 @@ def describe(task: str, message: str, due: date, **values: object) -> None:
 
 def _find_listening() -> str | None:
     places = current().places
-    target = public_address("/hooks/asana/tasks")
+    target = hook_address("asana")
     hooks = current().asana.webhooks(places.asana_workspace, places.asana_project)
     return next((hook.gid for hook in hooks if hook.target == target and hook.active), None)
 
@@ -76,7 +76,7 @@ def listen() -> str:
     if known is not None:
         return known
     wanted = [{"resource_type": "task", "action": "changed", "fields": ["completed"]}]
-    return current().asana.create_webhook(current().places.asana_project, public_address("/hooks/asana/tasks"), wanted)
+    return current().asana.create_webhook(current().places.asana_project, hook_address("asana"), wanted)
 
 
 @step(find=_find_comment)

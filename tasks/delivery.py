@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +19,7 @@ from casework.delivery.vaults import VaultCopy
 from casework.people import Identity, Person
 from casework.step import case_id, lookup, progress, reference, step
 from casework.systems import current as systems
-from casework.systems.errors import Temporary
+from casework.systems.errors import Misconfigured, Temporary
 from casework.wait import Heard
 from policies import messages
 from tasks.drop import drop_of
@@ -30,9 +29,11 @@ __all__ = [
     "allot",
     "destroy",
     "evidence",
+    "has_second_host",
     "last_moment",
     "open_link",
     "outcome",
+    "revoke",
     "seal",
     "send_link",
     "vault_answers",
@@ -130,22 +131,41 @@ def _find_sent(ticket: int, *_args: object, **_values: object) -> int | None:
 
 
 @step(find=_find_sent)
-def send_link(ticket: int, link_id: str, message: str, until: datetime) -> int:
-    """Send the customer the link, which is made here and stands in no record; the comment's id."""
+def send_link(ticket: int, link_id: str, message: str, until: datetime, second_host: bool = False) -> int:
+    """Send the customer the link, which is made here and stands in no record; the comment's id.
+
+    It leads to the gateway's address, or to its second one.
+    """
     parts = current()
-    address = f"{parts.public_url}/d/{parts.links.token(link_id)}"
-    text = messages.render(message, link=address, until=until).body
+    host = parts.second_public_url if second_host else parts.public_url
+    if host is None:
+        raise Misconfigured("settings", "send a link on the second host", "gateway.second_public_url is not set")
+    text = messages.render(message, link=f"{host}/d/{parts.links.token(link_id)}", until=until).body
     return systems().zendesk.comment(ticket, f"{text}\nRef {reference()}", True, status="pending")
 
 
-def outcome(link_id: str) -> Iterable[Heard]:
+@step(repeatable=True)
+def revoke(link_id: str) -> str:
+    """End the link at once, a running download included; its state. One that has ended stays as it is."""
+    return current().links.revoke(link_id, "cancelled").state.value
+
+
+@lookup
+def has_second_host() -> bool:
+    """Whether the gateway has a second address for customers who cannot reach the first."""
+    return current().second_public_url is not None
+
+
+def outcome(link_id: str) -> tuple[Heard, ...]:
     """How a link ended, if it has; looks, and lets what is overdue end."""
     links = current().links
     links.expire_due(clock.present())
     link = links.get(link_id)
-    if link.state in (LinkState.RECEIVED, LinkState.EXPIRED, LinkState.REVOKED):
-        identity = Identity(kind="system", value=GATEWAY.id)
-        yield Heard(identity, {"outcome": link.state.value}, f"gateway:{link_id}-{link.state.value}")
+    if link.state not in (LinkState.RECEIVED, LinkState.EXPIRED, LinkState.REVOKED):
+        return ()
+    identity = Identity(kind="system", value=GATEWAY.id)
+    state = link.state.value
+    return (Heard(identity, {"outcome": state}, f"gateway:{link_id}-{state}", link.received_at),)
 
 
 @lookup

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from casework.people import Identity, Person
 from casework.step import case_id, case_page, lookup, reference, step, words
 from casework.systems import current
 from casework.systems.errors import NotFound
-from casework.systems.zendesk import Status
+from casework.systems.zendesk import Comment, Status
 from casework.wait import Heard
 from policies import messages
 
@@ -30,6 +30,7 @@ __all__ = [
     "reply",
     "requester",
     "solve",
+    "unreachable",
 ]
 
 
@@ -149,21 +150,40 @@ def replies(ticket: int, told: int) -> Iterable[Heard]:
     asked = zendesk.ticket(ticket).requester_id
     for comment in zendesk.comments(ticket):
         if comment.id > told and comment.public and comment.author_id == asked:
-            identity = Identity(kind="zendesk", value=str(comment.author_id))
-            yield Heard(identity, {"comment": comment.id}, f"ticket:comment-{comment.id}", comment.created_at)
+            yield _heard(comment, {"comment": comment.id})
 
 
 def commands(ticket: int, since: datetime) -> Iterable[Heard]:
-    """`#approve` and `#deny why` in internal notes since a moment (UTC); public replies never decide."""
-    for comment in current().zendesk.comments(ticket, since):
-        command, *rest = comment.body.split(maxsplit=1) or [""]
-        if comment.public or comment.author_id is None or command.lower() not in ("#approve", "#deny"):
-            continue
-        values: dict[str, object] = {"verdict": command[1:].lower()}
+    """`#approve` and `#deny why` in internal notes since a moment (UTC); public replies never decide.
+
+    Zendesk's times are whole seconds, so the second of the moment itself counts.
+    """
+    notes = current().zendesk.comments(ticket, since.replace(microsecond=0))
+    for comment, command, rest in _commanded(notes, "#approve", "#deny"):
+        values: dict[str, object] = {"verdict": command[1:]}
         if rest:
-            values["reason"] = rest[0].strip()
-        identity = Identity(kind="zendesk", value=str(comment.author_id))
-        yield Heard(identity, values, f"ticket:comment-{comment.id}", comment.created_at)
+            values["reason"] = rest
+        yield _heard(comment, values)
+
+
+def unreachable(ticket: int, told: int) -> Iterable[Heard]:
+    """`#unreachable` in internal notes after our comment `told`: the customer cannot reach the download."""
+    for comment, _, _ in _commanded(current().zendesk.comments(ticket), "#unreachable"):
+        if comment.id > told:
+            yield _heard(comment, {"outcome": "unreachable"})
+
+
+def _commanded(comments: Iterable[Comment], *known: str) -> Iterator[tuple[Comment, str, str]]:
+    """Internal notes that begin with one of these commands, with the command and what follows it."""
+    for comment in comments:
+        command, *rest = comment.body.split(maxsplit=1) or [""]
+        if not comment.public and comment.author_id is not None and command.lower() in known:
+            yield comment, command.lower(), rest[0].strip() if rest else ""
+
+
+def _heard(comment: Comment, values: dict[str, object]) -> Heard:
+    identity = Identity(kind="zendesk", value=str(comment.author_id))
+    return Heard(identity, values, f"ticket:comment-{comment.id}", comment.created_at)
 
 
 def command_of(heard: Heard) -> dict[str, Any]:

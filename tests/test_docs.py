@@ -1,4 +1,4 @@
-"""What the documentation says is so: links, commands, settings, the case file, numbers, tests it names, the tutorial."""
+"""What the documentation says is so: links, commands, settings, numbers, the tests it names, the tutorial."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,7 +254,7 @@ def test_the_data_export_page_has_every_ending_and_message() -> None:
 
 def test_the_data_export_page_proves_each_row() -> None:
     """Each row of what happens names at least one scenario that plays it."""
-    for heading in ("Decisions", "What happens"):
+    for heading in ("Decisions", "Who is told and who agrees", "What happens"):
         for row in table("reference/data-export.md", heading):
             assert "::test_" in row[-1], row[0]
 
@@ -280,6 +281,17 @@ def test_the_rooms_on_the_page_are_those_that_there_are() -> None:
     text = (ROOT / "README.md").read_text()
     for folder in re.findall(r"^\| `([\w/]+/)` \|", text, re.MULTILINE):
         assert (ROOT / folder).is_dir(), folder
+
+
+def test_the_why_page_has_a_reason_for_each_dependency() -> None:
+    """Each package that the project names, but for stubs and plugins of pytest, stands there with what it is for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    packages = {re.split(r"[<>=\[; ]", one)[0] for one in named} - {"casework"}
+    told = " ".join(column("why.md", "What we depend on, and why"))
+    for package in packages:
+        if not package.startswith(("types-", "pytest-")):
+            assert re.search(rf"(?<![\w-]){re.escape(package)}(?![\w-])", told), package
 
 
 # -- the tutorial

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from casework import tick
 from casework.answer import Accepted
 from casework.case import CaseFiles, Entry, Kind
+from casework.engine import EngineAway, Pause
 from casework.engine.simulated import Run, SimulatedEngine
 from casework.process import process, processes
 from casework.step import Step
@@ -449,12 +450,32 @@ def test_a_decision_stands_in_the_file_before_the_engine_hears_of_it(any_desk: D
     assert outside.list()[-1] == "hire"
 
 
+@pytest.mark.parametrize("error", [EngineAway("it went away"), SystemExit(1)])
+def test_a_run_that_could_not_be_suspended_is_taken_up_again(
+    any_desk: Desk, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """The engine or the process is lost just when a leg wants to wait: it does not count as ended, another comes."""
+
+    def away(_pause: Pause) -> NoReturn:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(any_desk.engine, "suspend", away)
+        with pytest.raises(type(error)):
+            any_desk.start("moving", number=1)
+    (run,) = any_desk.engine.runs.values()
+    any_desk.engine.sleep(1)
+    any_desk.settle()
+    assert (run.state, run.legs) == ("suspended", 2)
+    assert any_desk.waiting(run) == ["approval/1"]
+
+
 def test_the_engine_shows_where_a_case_stands(desk: Desk) -> None:
     """Operators see in the engine's pages what a case waits for, its story, and in the end how it ended."""
     run = desk.start("moving", number=1)
     assert run.standing is not None
     assert "waiting:owner" in run.standing.tags
-    assert "Waiting for owner (approval, until 2026-03-02T10:00 UTC)" in run.standing.story
+    assert "Waiting for owner (approval, until 2026-03-02 10:00 UTC)" in run.standing.story
     desk.advance(minutes=61)
     assert run.standing.tags == ["moving", "toy:move:1"]
     assert "**Ended as refused.**" in run.standing.story

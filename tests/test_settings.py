@@ -78,6 +78,11 @@ WRONG = [
     ("", {"CASEWORK_GATEWAY__PORT": "x"}, ["gateway.port", "CASEWORK_GATEWAY__PORT", "integer"]),
     ("[gateway]\npublic_url = 'casework.example'", {}, ["gateway.public_url", "https://"]),
     (
+        "[gateway]\npublic_url = 'https://casework.example'\nsecond_public_url = 'https://casework.example/'",
+        {},
+        ["gateway.second_public_url", "another host than gateway.public_url", "https://casework.second.example"],
+    ),
+    (
         "[zendesk]\nurll = 'https://support.example'",
         {},
         ["zendesk.urll", "no such setting", "webhook_secret"],

@@ -77,7 +77,7 @@ def test_everything_that_happened_is_told(desk: Desk) -> None:
     assert kinds == set(Kind)
     for expected in (
         "moving opened for toy:move:1 (occurrence 1)",
-        "approval: asked owner (staff-7, staff-8), until 2026-03-02T10:00 UTC",
+        "approval: asked owner (staff-7, staff-8), until 2026-03-02 10:00 UTC",
         "approval: an answer of unknown was refused, not yours",
         "approval: may now also be answered by staff-9",
         "approval: verdict yes (by staff-7 through slack)",

@@ -15,7 +15,10 @@ import pytest
 
 from casework import reception, wiring
 from casework.delivery.link import Link, LinkState, SealedFile
+from casework.delivery.links import Links
+from casework.gateway.inbox import Hook, Inbox
 from casework.sandbox import People, World, aws, product, server
+from casework.sandbox.misbehave import Fault
 from casework.settings import Settings, SettingsWrong, load
 from casework.standins import AWS, SENDER, with_standins
 from casework.systems.errors import Temporary
@@ -183,6 +186,23 @@ def test_a_hint_is_tried_again_when_the_ticket_cannot_be_read(desk: Desk) -> Non
     assert not desk.engine.runs
 
 
+def sealed_file(ticket: int) -> SealedFile:
+    """What lies in a vault for a ticket."""
+    return SealedFile(
+        case_id="c",
+        deliverable_id="c",
+        ticket=str(ticket),
+        vault="dropbox",
+        object_name="c",
+        key_id="c",
+        display_name="export.zip",
+        plain_size=1,
+        plain_sha256="0",
+        sealed_size=1,
+        sealed_sha256="0",
+    )
+
+
 class Post:
     """Takes mails as `Mail` does."""
 
@@ -197,19 +217,7 @@ class Post:
 def test_the_code_goes_to_the_requester(wired: Wired, world: World) -> None:
     """The address comes from the ticket's requester at that moment, and the mail has the code but no link."""
     ticket = People(world).customer.open_ticket(USER)
-    file = SealedFile(
-        case_id="c",
-        deliverable_id="c",
-        ticket=str(ticket),
-        vault="dropbox",
-        object_name="c",
-        key_id="c",
-        display_name="export.zip",
-        plain_size=1,
-        plain_sha256="0",
-        sealed_size=1,
-        sealed_sha256="0",
-    )
+    file = sealed_file(ticket)
     now = datetime(2026, 3, 2, 9, tzinfo=UTC)
     link = Link("link-1", file, LinkState.READY, None, now, 0, None, 0, (), None, None, now, now)
     post = Post()
@@ -245,3 +253,93 @@ def test_the_door_gets_what_it_needs(wired: Wired) -> None:
     )
     assert door.slack_origins == wired.settings.slack.response_origins
     assert "51ac4db0" not in repr(door)
+
+
+# -- what staff are told of links
+
+
+@pytest.fixture
+def ticket(world: World) -> int:
+    return People(world).customer.open_ticket(USER)
+
+
+@pytest.fixture
+def link(wired: Wired, ticket: int) -> Link:
+    """A claimed link of the ticket."""
+    links: Links = wired.delivery.links
+    ready = links.make_ready(links.create(sealed_file(ticket), datetime(2100, 1, 1, tzinfo=UTC)).link_id)
+    code = links.issue_code(ready.link_id)
+    assert isinstance(code, str)
+    links.claim(links.token(ready.link_id), code)
+    return links.get(ready.link_id)
+
+
+def notes(world: World, ticket: int) -> list[str]:
+    """The internal notes on a ticket."""
+    comments = world.state["zendesk"]["comments"][str(ticket)]
+    return [comment["body"] for comment in comments if not comment["public"]]
+
+
+EVENTS = {"link.locked": ("locked", "wrong code"), "link.claimed-elsewhere": ("elsewhere", "another browser")}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_staff_are_told_once_for_each_link(wired: Wired, world: World, link: Link, ticket: int, event: str) -> None:
+    """However often the word is handled, the ticket has one internal note, and nothing personal or secret in it."""
+    follow = wiring.gateway(wired).on_hint
+    what, said = EVENTS[event]
+    for _ in range(3):
+        follow(event, f"link:{link.link_id}")
+    (note,) = notes(world, ticket)
+    assert said in note
+    assert note.rstrip().endswith(f"Ref cw-link-{link.link_id[:12]}-{what}")
+    assert wired.delivery.links.token(link.link_id) not in note
+    assert not [text for text in world.planted if text in note]
+    assert all(comment["public"] is False for comment in world.state["zendesk"]["comments"][str(ticket)][1:])
+
+
+def test_the_two_notes_are_apart(wired: Wired, world: World, link: Link, ticket: int) -> None:
+    """A locked code and another browser are told each by its own note; other news of a link by none."""
+    follow = wiring.gateway(wired).on_hint
+    for event in ("link.received", *EVENTS, "link.expired", *EVENTS):
+        follow(event, f"link:{link.link_id}")
+    assert len(notes(world, ticket)) == 2
+
+
+@pytest.mark.parametrize("fault", [Fault.server_error(), Fault.rate_limited(1), Fault.answer_lost()])
+def test_a_vendor_fault_is_tried_again(
+    wired: Wired, world: World, link: Link, ticket: int, fault: Fault, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Zendesk fails the word stays in the inbox; later the note is there, once, even if it was before."""
+    monkeypatch.setattr(wired.systems.zendesk._http, "_sleep", lambda _seconds: None)
+    follow = wiring.gateway(wired).on_hint
+    inbox = Inbox(desk.files, follow)
+    inbox.store([Hook("link", f"{link.link_id}:locked", "link.locked", f"link:{link.link_id}")])
+    world.misbehave("zendesk", fault, times=40, match="PUT")
+    assert inbox.work() == 0
+    world.state["faults"]["zendesk"].clear()
+    desk.engine.sleep(6)
+    assert [inbox.work(), inbox.work()] == [1, 0]
+    assert len(notes(world, ticket)) == 1
+
+
+@pytest.mark.parametrize("how", ["closed", "deleted"])
+def test_a_ticket_that_takes_no_note(
+    wired: Wired, world: World, link: Link, ticket: int, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the ticket is closed or deleted the log says so, and the word is not tried for ever."""
+    if how == "closed":
+        People(world).agent.close(ticket)
+    else:
+        del world.state["zendesk"]["tickets"][str(ticket)]
+    wiring.gateway(wired).on_hint("link.locked", f"link:{link.link_id}")
+    assert f"ticket {ticket} is closed or deleted" in caplog.text
+    assert notes(world, ticket) == []
+
+
+def test_the_second_address_reaches_the_delivery(settings: Settings) -> None:
+    """`gateway.second_public_url` is where customers are sent on demand; without one there is none."""
+    assert wiring.build(settings).delivery.addresses == ("http://127.0.0.1:2",)
+    door = settings.gateway.model_copy(update={"second_public_url": "https://casework.second.example"})
+    both = wiring.build(settings.model_copy(update={"gateway": door})).delivery
+    assert both.addresses == ("http://127.0.0.1:2", "https://casework.second.example")

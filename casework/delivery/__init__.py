@@ -24,7 +24,8 @@ class Delivery:
     """The parts of delivery in this process.
 
     `vaults` are found by their names; `drop_bucket` is the S3 bucket that engineering puts deliverables into;
-    `public_url` is the customers' address of the gateway, without a slash at its end.
+    `public_url` is the customers' address of the gateway, without a slash at its end; `second_public_url` another
+    one for those whose network does not let them reach the first.
     """
 
     links: Links
@@ -34,6 +35,12 @@ class Delivery:
     certificates: Certificates
     drop_bucket: str
     public_url: str
+    second_public_url: str | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address at which customers reach the gateway."""
+        return (self.public_url, self.second_public_url) if self.second_public_url else (self.public_url,)
 
 
 _connected: Delivery | None = None

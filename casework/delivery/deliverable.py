@@ -259,10 +259,10 @@ class _Check:
             malformed = True
             self._add(ProblemKind.MALFORMED_ROW, place, str(error), error.row)
         if wrong:
-            detail = f"{wrong} rows are not of team {self._team_id}"
+            detail = f"{wrong} {'row is' if wrong == 1 else 'rows are'} not of team {self._team_id}"
             self._add(ProblemKind.WRONG_TEAM, place, detail, first_wrong)
         if not malformed and rows != expected:
-            detail = f"{rows} rows instead of the {expected} in the manifest"
+            detail = f"{rows} {'row' if rows == 1 else 'rows'} instead of the {expected} in the manifest"
             self._add(ProblemKind.WRONG_ROW_COUNT, place, detail)
 
 

@@ -53,7 +53,10 @@ class Standing:
 
 
 class Engine(Protocol):
-    """What a case needs of whatever runs it."""
+    """What a case needs of whatever runs it; `suspended` is what `suspend` raises once the run is suspended."""
+
+    @property
+    def suspended(self) -> type[BaseException]: ...
 
     def case_id(self) -> str:
         """The id of the run in which this code runs."""

@@ -27,6 +27,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Abort, ObjectNotFound
+from prefect.exceptions import Pause as Paused
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
@@ -73,6 +74,8 @@ class PrefectEngine:
     `deployment` is the name under which every process is deployed (`data-export/casework`); `patience` is after
     how many seconds a run that is pending or running without a leg counts as lost.
     """
+
+    suspended = Paused
 
     def __init__(self, deployment: str = "casework", patience: float = 20.0) -> None:
         self.deployment = deployment

@@ -52,6 +52,8 @@ class Run:
 class SimulatedEngine:
     """Runs cases when told to; `now` is the virtual time, in UTC."""
 
+    suspended = _Suspended
+
     def __init__(self, now: datetime) -> None:
         self.time = instant(now)
         self.runs: dict[str, Run] = {}

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import exists, select
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -19,14 +20,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from casework import runtime, tick
+from casework.delivery.links import CODE_TRIES, LinkState
+from casework.delivery.links import links as link_table
 from casework.gateway import buttons, decisions, downloads, health, hooks
 from casework.gateway.faults import fault, told
 from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.loops import Loop
 from casework.gateway.parts import Gateway
 from casework.gateway.security import Guard
+from casework.schema import hooks as hook_table
 
-__all__ = ["create_app", "expire_links", "handle", "server"]
+__all__ = ["create_app", "expire_links", "handle", "report_locks", "server"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.include_router(hooks.router(gateway, inbox, worker.wake))
     app.include_router(buttons.router(gateway, inbox))
     app.include_router(decisions.router(gateway))
-    app.include_router(downloads.router(gateway))
+    app.include_router(downloads.router(gateway, inbox, worker.wake))
     return app
 
 
@@ -93,11 +97,20 @@ def expire_links(gateway: Gateway, inbox: Inbox) -> int:
     return len(inbox.store(word)) if word else 0
 
 
+def report_locks(gateway: Gateway, inbox: Inbox) -> int:
+    """Leave word of locked links of which there is none, because a gateway was killed in between; how many."""
+    known = exists().where(hook_table.c.vendor == "link", hook_table.c.delivery == link_table.c.link_id + ":locked")
+    shut = (link_table.c.state == LinkState.READY, link_table.c.code_tries >= CODE_TRIES)
+    with gateway.runtime.files.reading() as connection:
+        found = connection.execute(select(link_table.c.link_id).where(*shut, ~known)).scalars().all()
+    return len(inbox.store([downloads.locked(link_id) for link_id in found])) if found else 0
+
+
 def _round(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> None:
     """One round of the clock; what fails in one part does not keep the others from their turn."""
 
     def links() -> None:
-        if expire_links(gateway, inbox):
+        if report_locks(gateway, inbox) + expire_links(gateway, inbox):
             news()
 
     for act in (lambda: tick.tick(gateway.runtime), links, inbox.forget):

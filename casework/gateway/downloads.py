@@ -2,7 +2,7 @@
 
 Looking never changes anything: only posting a form of the page does, and claiming needs a code that the
 link's message does not hold. Links that are unknown, not ready, used, expired or revoked answer with the same
-bytes.
+bytes. What staff must know (a locked code, another browser at a claimed link) is left as word in the inbox.
 Sources: RFC 9110 (ranges), RFC 6265bis (cookie prefixes), RFC 6266 (attachment).
 """
 
@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -27,12 +27,13 @@ from casework.delivery.download import StreamStopped, plan, stream
 from casework.delivery.handover import open_sealed
 from casework.delivery.keys import KeyDestroyed
 from casework.delivery.links import ClaimToken, Link, LinkEvent, LinkState, Refusal, link_events
+from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.pages import moment, page, size
 from casework.gateway.parts import Gateway
 from casework.gateway.security import Origins, raw_body, typed_form
 from casework.systems.errors import SystemFault
 
-__all__ = ["router"]
+__all__ = ["locked", "router"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +61,11 @@ class Acknowledgement(BaseModel):
 class Downloads:
     """The customers' side of one deployment's links."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> None:
         self._gateway = gateway
+        self._inbox, self._news = inbox, news
         self._links = gateway.delivery.links
-        self._secure = gateway.delivery.public_url.startswith("https://")
-        self.origins = Origins.of(gateway.runtime.secret, gateway.delivery.public_url)
+        self.origins = Origins.of(gateway.runtime.secret, *gateway.delivery.addresses)
 
     # Pages
 
@@ -75,6 +76,9 @@ class Downloads:
             return gone()
         if link.state is LinkState.READY:
             return self._ready(token, link)
+        return self._claimed(token, link, request)
+
+    def _claimed(self, token: str, link: Link, request: Request) -> Response:
         ours = self._authorised(link, request)
         return self._elsewhere(token, link) if ours is None else self._download(token, ours)
 
@@ -102,7 +106,7 @@ class Downloads:
 
     # Claiming
 
-    def send_code(self, token: str) -> Response:
+    def send_code(self, token: str, request: Request) -> Response:
         """Mail a new code; an earlier one dies."""
         link = self._open(token)
         if link is None:
@@ -112,7 +116,7 @@ class Downloads:
             return self._ready(token, link, 429, problem=problem)
         code = self._links.issue_code(link.link_id)
         if isinstance(code, Refusal):
-            return self._refused(token, link, code)
+            return self._refused(token, code, request)
         try:
             self._gateway.code_sender(link, code)
         except SystemFault as fault:
@@ -121,31 +125,33 @@ class Downloads:
             return self._ready(token, link, 503, problem=problem)
         return self._ready(token, link, sent=True)
 
-    def claim(self, token: str, code: str) -> Response:
+    def claim(self, token: str, code: str, request: Request) -> Response:
         """Use the link up for the browser that gave the right code."""
         if self._open(token) is None:
             return gone()
         outcome = self._links.claim(token, "".join(code.split()))
         if isinstance(outcome, ClaimToken):
-            return self._claimed(token, outcome)
-        # Read again: by now the link may be locked, or claimed by the browser that was quicker.
-        link = self._open(token)
-        return gone() if link is None else self._refused(token, link, outcome)
+            return self._won(token, outcome, request)
+        return self._refused(token, outcome, request)
 
-    def _claimed(self, token: str, won: ClaimToken) -> Response:
+    def _won(self, token: str, won: ClaimToken, request: Request) -> Response:
         response = RedirectResponse(f"/d/{token}", 303)
         response.set_cookie(
-            self._cookie(won.link),
+            self._cookie(won.link, request),
             won.value,
             max_age=int(COOKIE_AGE.total_seconds()),
             path="/",
-            secure=self._secure,
+            secure=self._secure(request),
             httponly=True,
             samesite="strict",
         )
         return response
 
-    def _refused(self, token: str, link: Link, why: Refusal) -> Response:
+    def _refused(self, token: str, why: Refusal, request: Request) -> Response:
+        # Read again: by now the link may be locked, or claimed by the browser that was quicker.
+        link = self._open(token)
+        if link is None:
+            return gone()
         match why:
             case Refusal.WRONG_CODE:
                 problem = "This is not the code that we sent. After five wrong codes the link is locked."
@@ -154,12 +160,11 @@ class Downloads:
                 problem = "There is no code for this link that still works. Please have a new one sent."
                 return self._ready(token, link, 422, problem=problem)
             case Refusal.LOCKED:
-                self._wake(link)
+                self._tell(locked(link.link_id))
                 sentence = "Five wrong codes were entered. Our team knows and will answer on your ticket."
                 return page("message.html", 423, title="This link is locked", sentences=[sentence])
             case Refusal.ALREADY_CLAIMED:
-                self._wake(link)
-                return self._elsewhere(token, link)
+                return self._claimed(token, link, request)
         return gone()
 
     def _codes_lately(self, link: Link) -> int:
@@ -182,7 +187,7 @@ class Downloads:
         if answer.status == 416 or request.method == "HEAD" or answer.length == 0:
             return Response(None, answer.status, headers, kind)
         delivery = self._gateway.delivery
-        stream_id = self._links.open_stream(link.link_id, request.cookies.get(self._cookie(link), ""))
+        stream_id = self._links.open_stream(link.link_id, request.cookies.get(self._cookie(link, request), ""))
         if isinstance(stream_id, Refusal):
             return gone()
         try:
@@ -224,7 +229,7 @@ class Downloads:
                 400, "Say {start, end} of the bytes that arrived, or {sha256} of all of them."
             ) from error
         link = self._links.find(token)
-        claim = "" if link is None else request.cookies.get(self._cookie(link), "")
+        claim = "" if link is None else request.cookies.get(self._cookie(link, request), "")
         if link is None or not claim:
             raise HTTPException(404, "There is no download here. Open the address from our message once more.")
         outcome: Link | Refusal
@@ -241,7 +246,7 @@ class Downloads:
         if isinstance(outcome, Refusal):
             raise HTTPException(404, "There is no download here. Open the address from our message once more.")
         if outcome.state is LinkState.RECEIVED:
-            self._wake(outcome)
+            tick.wake(self._gateway.runtime, f"link:{outcome.link_id}")
         arrived = sum(end - start for start, end in outcome.acknowledged)
         return JSONResponse({"state": outcome.state, "arrived": arrived, "size": outcome.file.plain_size})
 
@@ -259,18 +264,39 @@ class Downloads:
         return None if link is None else self._authorised(link, request)
 
     def _authorised(self, link: Link, request: Request) -> Link | None:
-        found = self._links.authorise(link.link_id, request.cookies.get(self._cookie(link), ""))
+        found = self._links.authorise(link.link_id, request.cookies.get(self._cookie(link, request), ""))
+        if found is Refusal.OTHER_CLAIM and link.state is LinkState.CLAIMED and _another_browser(request):
+            self._tell(Hook("link", f"{link.link_id}:elsewhere", "link.claimed-elsewhere", f"link:{link.link_id}"))
         return None if isinstance(found, Refusal) else found
 
-    def _cookie(self, link: Link) -> str:
+    def _cookie(self, link: Link, request: Request) -> str:
         # Without https (a loopback try-out) a browser would not take the prefix, which demands Secure.
-        return f"{'__Host-' if self._secure else ''}casework-{link.link_id}"
+        return f"{'__Host-' if self._secure(request) else ''}casework-{link.link_id}"
 
-    def _wake(self, link: Link) -> None:
-        tick.wake(self._gateway.runtime, f"link:{link.link_id}")
+    def _secure(self, request: Request) -> bool:
+        """Whether the browser came through an address of ours with https, which a proxy in between may end."""
+        ours = {urlsplit(address).netloc: address for address in self._gateway.delivery.addresses}
+        address = ours.get(request.headers.get("host", ""), self._gateway.delivery.public_url)
+        return address.startswith("https://")
+
+    def _tell(self, word: Hook) -> None:
+        """Leave word for staff, once for each link."""
+        if not self._inbox.knows(word.vendor, word.delivery) and self._inbox.store([word]):
+            self._news()
 
     def _now(self) -> datetime:
         return self._gateway.runtime.files.now()
+
+
+def locked(link_id: str) -> Hook:
+    """The word that wrong codes have locked a link."""
+    return Hook("link", f"{link_id}:locked", "link.locked", f"link:{link_id}")
+
+
+def _another_browser(request: Request) -> bool:
+    # Led here by another site's page, a browser keeps the cookie back: it may be the one that claimed. Its page
+    # offers to go on, and that visit shows the cookie. HEAD is asked by programs that check links.
+    return request.method != "HEAD" and request.headers.get("sec-fetch-site") != "cross-site"
 
 
 async def _sending(
@@ -295,10 +321,10 @@ def _attachment(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def router(gateway: Gateway) -> APIRouter:
-    """`/d/{token}` and what is below it."""
+def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRouter:
+    """`/d/{token}` and what is below it; `news` is called when word was left in the inbox."""
     routes = APIRouter()
-    downloads = Downloads(gateway)
+    downloads = Downloads(gateway, inbox, news)
 
     @routes.api_route("/d/{token}", methods=["GET", "HEAD"])
     def landing(token: str, request: Request) -> Response:
@@ -307,13 +333,13 @@ def router(gateway: Gateway) -> APIRouter:
     @routes.post("/d/{token}/code")
     def code(token: str, request: Request, body: Body) -> Response:
         downloads.origins.demand(request, token, typed_form(request, body).get("csrf"))
-        return downloads.send_code(token)
+        return downloads.send_code(token, request)
 
     @routes.post("/d/{token}/claim")
     def claim(token: str, request: Request, body: Body) -> Response:
         typed = typed_form(request, body)
         downloads.origins.demand(request, token, typed.get("csrf"))
-        return downloads.claim(token, typed.get("code", ""))
+        return downloads.claim(token, typed.get("code", ""), request)
 
     @routes.api_route("/d/{token}/file", methods=["GET", "HEAD"])
     def file(token: str, request: Request) -> Response:

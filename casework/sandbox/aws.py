@@ -64,6 +64,18 @@ class Aws:
             aws_secret_access_key=SECRET_KEY,
         )
 
+    def prepare(self) -> None:
+        """Make what is missing: both buckets versioned, the sender verified.
+
+        moto has one state for the whole process; whatever else uses it there may have emptied or filled it.
+        """
+        s3 = self.s3()
+        there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+        for bucket in {DROP_BUCKET, VAULT_BUCKET} - there:
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.ses().verify_email_identity(EmailAddress=SENDER)
+
     def mailbox(self, address: str) -> list[Mail]:
         """What was sent to that address through SES's SendEmail, oldest first."""
         return [
@@ -81,11 +93,7 @@ def running(*, port: int = 0) -> Iterator[Aws]:
     try:
         host, bound = server.get_host_and_port()
         aws = Aws(f"http://{host}:{bound}")
-        s3 = aws.s3()
-        for bucket in (DROP_BUCKET, VAULT_BUCKET):
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        aws.ses().verify_email_identity(EmailAddress=SENDER)
+        aws.prepare()
         yield aws
     finally:
         server.stop()

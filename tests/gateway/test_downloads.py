@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from casework.delivery.links import LinkState, link_events
 from casework.delivery.links import links as link_table
 from casework.gateway import create_app
-from casework.gateway.app import expire_links
+from casework.gateway.app import expire_links, report_locks
+from casework.schema import hooks
 from casework.systems.errors import Temporary
 from tests.gateway.conftest import OURS, URL, Place
 
@@ -33,6 +34,21 @@ def events(place: Place) -> list[str]:
 def rows(place: Place) -> list[tuple[object, ...]]:
     with place.desk.files.reading() as connection:
         return [tuple(row) for row in connection.execute(select(link_table))]
+
+
+def word(place: Place) -> list[tuple[str, ...]]:
+    """What the gateway has left in the inbox."""
+    shown = (hooks.c.vendor, hooks.c.delivery, hooks.c.event, hooks.c.subject)
+    with place.desk.files.reading() as connection:
+        return [tuple(row) for row in connection.execute(select(*shown).order_by(hooks.c.delivery))]
+
+
+def lock(place: Place, token: str) -> None:
+    """Somebody guesses until no code works any more."""
+    code = place.links.issue_code(place.links.find(token).link_id)  # type: ignore[union-attr]
+    assert isinstance(code, str)
+    for _ in range(5):
+        place.links.claim(token, f"{(int(code) + 1) % 10**6:06}")
 
 
 def claimed(place: Place, browser: TestClient | None = None) -> tuple[str, str, str]:
@@ -162,7 +178,7 @@ def test_head_of_the_file_sends_and_counts_nothing(place: Place) -> None:
 
 
 def test_five_wrong_codes_lock_the_link(place: Place) -> None:
-    """Wrong codes cost tries and nothing else; the fifth locks the link and wakes the case."""
+    """Wrong codes cost tries and nothing else; the fifth locks the link, and word of it is left once."""
     link, token = place.file(CONTENT)
     run = place.start(listens=f"link:{link.link_id}")
     csrf = place.csrf(place.client.get(f"/d/{token}"))
@@ -177,9 +193,33 @@ def test_five_wrong_codes_lock_the_link(place: Place) -> None:
     assert tries == [422, 422, 422, 422, 423, 423]
     assert place.links.get(link.link_id).state is LinkState.READY
     assert "locked" in events(place)
+    assert place.client.post(f"/d/{token}/code", data={"csrf": csrf}, headers=OURS).status_code == 423
+    assert word(place) == [("link", f"{link.link_id}:locked", "link.locked", f"link:{link.link_id}")]
+    assert place.inbox().work() == 1
+    assert place.hints == [("link.locked", f"link:{link.link_id}")]
     place.desk.engine.run()
     assert run.legs > legs
-    assert place.client.post(f"/d/{token}/code", data={"csrf": csrf}, headers=OURS).status_code == 423
+
+
+def test_a_gateway_killed_at_the_lock_leaves_word_later(place: Place) -> None:
+    """Killed between the fifth wrong code and its word, the clock of the next gateway leaves it, once."""
+    link, token = place.file(CONTENT)
+    assert report_locks(place.gateway, place.inbox()) == 0
+    lock(place, token)
+    assert word(place) == []
+    assert [report_locks(place.gateway, place.inbox()) for _ in range(2)] == [1, 0]
+    assert word(place) == [("link", f"{link.link_id}:locked", "link.locked", f"link:{link.link_id}")]
+
+
+def test_the_fifth_code_may_be_the_right_one(place: Place) -> None:
+    """A link that was claimed by its last try is not locked, and nobody is told that it is."""
+    link, token = place.file(CONTENT)
+    code = place.links.issue_code(link.link_id)
+    assert isinstance(code, str)
+    for typed in [f"{(int(code) + 1) % 10**6:06}"] * 4 + [code]:
+        place.links.claim(token, typed)
+    assert place.links.get(link.link_id).state is LinkState.CLAIMED
+    assert report_locks(place.gateway, place.inbox()) == 0
 
 
 def test_a_code_may_be_typed_with_a_space(place: Place) -> None:
@@ -228,6 +268,95 @@ def test_a_second_browser_gets_nothing(place: Place) -> None:
     said = other.post(f"/d/{token}/ack", json={"sha256": DIGEST}, headers=OURS | {"X-CSRF": csrf})
     assert said.status_code == 404
     assert "received" not in events(place)
+
+
+def test_staff_are_told_of_another_browser_once(place: Place) -> None:
+    """However often and however another browser tries a claimed link, word of it is left once, and it is handled."""
+    link_id, token, csrf = claimed(place)
+    assert place.client.get(f"/d/{token}").status_code == 200
+    assert word(place) == [], "the browser that claimed is no other one"
+    other = place.browser()
+    typed = {"csrf": csrf, "code": "123456"}
+    tries = [
+        other.get(f"/d/{token}").status_code,
+        other.get(f"/d/{token}/file").status_code,
+        other.post(f"/d/{token}/code", data={"csrf": csrf}, headers=OURS).status_code,
+        other.post(f"/d/{token}/claim", data=typed, headers=OURS).status_code,
+    ]
+    assert tries == [403, 404, 403, 403]
+    told = ("link", f"{link_id}:elsewhere", "link.claimed-elsewhere", f"link:{link_id}")
+    assert word(place) == [told]
+    assert place.inbox().work() == 1
+    assert place.hints == [(told[2], told[3])]
+    assert other.get(f"/d/{token}").status_code == 403
+    assert place.inbox().work() == 0
+
+
+@pytest.mark.parametrize("way", ["/file", "/code", "/claim"])
+def test_each_try_of_another_browser_is_told(place: Place, way: str) -> None:
+    """Asking for the file, for a code and for the claim each leave word by themselves."""
+    _, token, csrf = claimed(place)
+    method = "GET" if way == "/file" else "POST"
+    form = {"data": {"csrf": csrf, "code": "123456"}} if method == "POST" else {}
+    place.browser().request(method, f"/d/{token}{way}", headers=OURS, **form)
+    assert [row[2] for row in word(place)] == ["link.claimed-elsewhere"]
+
+
+def test_a_browser_that_keeps_its_cookie_back_is_not_accused(place: Place) -> None:
+    """Led here from the mail's page, the claimant's browser sends no cookie: nobody is told until it goes on."""
+    _, token, _ = claimed(place)
+    other = place.browser()
+    assert other.get(f"/d/{token}", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert other.head(f"/d/{token}").status_code == 403
+    assert word(place) == []
+    assert other.get(f"/d/{token}", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 403
+    assert [row[2] for row in word(place)] == ["link.claimed-elsewhere"]
+
+
+def test_no_word_of_links_that_are_not_claimed(place: Place) -> None:
+    """A ready link that is looked at, and one that has ended, tell staff nothing."""
+    link, token = place.file(CONTENT)
+    for _ in range(2):
+        place.browser().get(f"/d/{token}")
+        place.browser().get(f"/d/{token}/file")
+        place.links.revoke(link.link_id)
+    assert word(place) == []
+
+
+@pytest.mark.parametrize("second", ["https://casework.second.example", "http://127.0.0.1:8081"])
+def test_the_second_host_name(place: Place, second: str) -> None:
+    """The same link works at the second address: its forms, its cookie, its file; the first one goes on working."""
+    delivery = replace(place.gateway.delivery, second_public_url=second)
+    app = create_app(replace(place.gateway, delivery=delivery))
+    _, token = place.file(CONTENT)
+    there = TestClient(app, base_url=second)
+    csrf = place.csrf(there.get(f"/d/{token}"))
+    ours = {"Origin": second, "Sec-Fetch-Site": "same-origin"}
+    assert there.post(f"/d/{token}/code", data={"csrf": csrf}, headers=ours).status_code == 200
+    typed = {"csrf": csrf, "code": place.codes[-1][1]}
+    won = there.post(f"/d/{token}/claim", data=typed, headers=ours, follow_redirects=False)
+    assert won.status_code == 303
+    assert won.headers["set-cookie"].startswith("__Host-" if second.startswith("https") else "casework-")
+    assert ("Secure" in won.headers["set-cookie"]) == second.startswith("https")
+    assert there.get(f"/d/{token}/file").content == CONTENT
+    said = there.post(f"/d/{token}/ack", json={"start": 0, "end": 9}, headers=ours | {"X-CSRF": csrf})
+    assert said.json()["arrived"] == 9
+
+    _, token = place.file(CONTENT, "d-2")
+    assert place.claim(TestClient(app, base_url=URL), token).status_code == 303
+    assert (
+        "__Host-casework-"
+        in place.claim(TestClient(app, base_url=URL), place.file(CONTENT, "d-3")[1]).headers["set-cookie"]
+    )
+
+
+def test_without_a_second_host_name_its_forms_do_nothing(place: Place) -> None:
+    """An address that is not set is somewhere else."""
+    _, token = place.file(CONTENT)
+    csrf = place.csrf(place.client.get(f"/d/{token}"))
+    headers = {"Origin": "https://casework.second.example", "Sec-Fetch-Site": "same-origin"}
+    assert place.client.post(f"/d/{token}/code", data={"csrf": csrf}, headers=headers).status_code == 403
+    assert place.codes == []
 
 
 def test_one_winner(place: Place) -> None:

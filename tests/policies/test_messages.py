@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from policies.data_export import NUMBERS, Ending, Missing
-from policies.messages import DATA_EXPORT, MessageError, load
+from policies.messages import CATALOGUES, DATA_EXPORT, MessageError, load
 from policies.values import sample
 
-FOLDER = Path(__file__).parents[2] / "policies" / "messages" / "data_export"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "policies" / "messages" / "data_export"
 CUSTOMER = [name for name, template in DATA_EXPORT.items() if template.audience == "customer"]
 NAMED_BY_THE_PROCESS = [
     "refused-ffs",
@@ -48,7 +51,10 @@ NAMED_BY_THE_PROCESS = [
     "question-self-serve",
     "question-churned",
     "question-wrong-team",
-    "question-fault",
+    "question-link-unreachable",
+    "ready-second-host",
+    "note-code-locked",
+    "note-claimed-elsewhere",
 ]
 
 
@@ -61,6 +67,41 @@ def test_every_named_message_is_there() -> None:
     """Each message that the process names has its file, and each file is in the catalogue."""
     assert set(NAMED_BY_THE_PROCESS) <= set(DATA_EXPORT)
     assert {file.stem for file in FOLDER.iterdir()} == set(DATA_EXPORT)
+
+
+def texts(files: Iterable[Path]) -> Iterator[str]:
+    """Every text that stands in the code of these files, documentation aside because it is never a bare name."""
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def unused(paths: Iterable[str], named: Iterable[str], by_process: Iterable[str]) -> set[str]:
+    """Of the messages `folder/name` those that nobody names: by path anywhere, by name where a process is written.
+
+    Questions are asked by their key: `question-which-team` as `which-team`.
+    """
+    whole, bare = set(named), set(by_process)
+    return {
+        path
+        for path in paths
+        if path not in whole and not {path.split("/")[1], path.split("/")[1].removeprefix("question-")} & bare
+    }
+
+
+def test_every_message_is_used() -> None:
+    """Each template is named by a process, its policy, a task or the core: none is kept that nobody sends."""
+    processes = [*(ROOT / "flows").glob("*.py"), *(ROOT / "policies").glob("*.py")]
+    rooms = [*processes, *(ROOT / "tasks").glob("*.py"), *(ROOT / "casework").glob("**/*.py")]
+    paths = [f"{folder}/{name}" for folder, catalogue in CATALOGUES.items() for name in catalogue]
+    assert unused(paths, texts(rooms), texts(processes)) == set()
+
+
+def test_an_unused_message_is_found() -> None:
+    """The search finds a message that is only named in a longer text, and passes the three ways of naming one."""
+    paths = ["a/one", "a/two", "a/question-three", "a/four", "a/question-five"]
+    assert unused(paths, ["a/one"], ["two", "three", "four and five", "question-fiv"]) == {"a/four", "a/question-five"}
 
 
 @pytest.mark.parametrize("name", DATA_EXPORT)
@@ -157,6 +198,18 @@ def test_the_policys_numbers_show() -> None:
     assert "within 14 days" in DATA_EXPORT.render("unverified-closed", days=NUMBERS.unverified_wait_days).body
 
 
+def test_a_way_that_there_is_not_is_not_offered() -> None:
+    """Without a second host name the question says so, and where to set one; with one it offers it."""
+    one, two = (
+        DATA_EXPORT.render("question-link-unreachable", **values("question-link-unreachable", ways=ways)).body
+        for ways in (["wait-on", "end"], ["second-host", "wait-on", "end"])
+    )
+    assert "gateway.second_public_url" in one
+    assert "on our other address" not in one
+    assert "on our other address" in two
+    assert "none is set" not in two
+
+
 def test_every_ending_tells_the_customer() -> None:
     """However a case ends, there is a message that tells the customer so."""
     told = {
@@ -189,7 +242,7 @@ def test_customers_texts_are_plain(name: str) -> None:
         "engineering",
     ):
         assert not re.search(rf"\b{inner}\b", body, re.IGNORECASE), inner
-    assert ("link" in DATA_EXPORT[name].variables) == (name in ("ready", "ready-reminder"))
+    assert ("link" in DATA_EXPORT[name].variables) == (name in ("ready", "ready-reminder", "ready-second-host"))
     assert body.startswith("Hello,\n")
     assert body.endswith("The support team\n")
 

@@ -35,6 +35,7 @@ def test_the_policy_pages_numbers() -> None:
     assert NUMBERS.self_serve_candidate_limit == 2000
     assert NUMBERS.churn_grace_days == 90
     assert NUMBERS.churn_decision_working_days == 5
+    assert NUMBERS.operators_decision_working_days == 5
     assert (NUMBERS.unverified_wait_days, NUMBERS.unverified_reminder_days) == (14, (3, 7))
     assert (NUMBERS.reason_wait_working_days, NUMBERS.reason_reminder_working_days) == (10, (2, 5))
     assert NUMBERS.approval_reminder_working_days == 1

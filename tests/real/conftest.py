@@ -10,7 +10,7 @@ import pytest
 
 from tests.real.site import Site, until
 
-REASONS = ("We are moving to Thistledown-Vantage because of the ZQ-pricing letter",)
+REASON = "We are moving to Thistledown-Vantage because of the ZQ-pricing letter"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Played:
 
 @dataclass(frozen=True)
 class Cases:
-    """Cases of four customers: three wait for their CSM to agree, one, which needs nobody's, for engineering."""
+    """Cases of four customers: three wait for their CSM to agree; the fourth needs nobody's consent and was made."""
 
     delivered: Played
     denied: Played
@@ -43,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def cases(site: Site) -> Cases:
-    """The four cases, asked for at the same time, with their reasons given."""
+    """The four cases, asked for at the same time, with their reasons given, one of them made."""
     people = {
         "delivered": ("user-88", "team-104", "staff-13"),
         "denied": ("user-83", "team-103", "staff-11"),
@@ -54,5 +54,7 @@ def cases(site: Site) -> Cases:
     opened = {name: until("case", partial(site.case_of, ticket)) for name, ticket in tickets.items()}
     for name, case in opened.items():
         site.until_waiting(case.case_id, "reason/1")
-        site.players.act("customer", "reply", ticket=tickets[name], text=REASONS[0])
+        site.players.act("customer", "reply", ticket=tickets[name], text=REASON)
+    site.until_waiting(opened["expired"].case_id, "deliverable/1")
+    site.make(opened["expired"].case_id, people["expired"][1], 24_000_000)
     return Cases(**{name: Played(tickets[name], *who, opened[name].case_id) for name, who in people.items()})

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
 
 from casework.case import Kind
 from casework.delivery.certificate import verify
 from casework.delivery.certificates import Certificates
 from casework.people import Invitation, Person
-from casework.players import Download
-from tests.real.conftest import REASONS, Cases, Played
+from casework.players import RANGE_BYTES, Download
+from tests.real.conftest import REASON, Cases, Played
 from tests.real.site import Site, until
 
-BUCKET = "engineering-drop"
+CHROMIUM = Path("/usr/bin/chromium")
 DENIAL = "because of the Grimsdyke-Allard claim"
 WRONG_CODE = "QQQQ-7777"
+
+pytestmark = pytest.mark.xdist_group("real")
 
 
 def code_of(site: Site, case: Played) -> str:
     """The personal code in the message that the CSM got."""
     return until("message in Slack", lambda: site.players.asked(case.ticket, case.csm)).code
-
-
-def make(site: Site, case: Played) -> None:
-    """Engineering puts the export into the drop and completes the task."""
-    site.until_waiting(case.id, "deliverable/1")
-    (task,) = [e.payload["result"] for e in site.entries(case.id, Kind.STEP_DONE) if e.key == "asana.open_task/1"]
-    place = {"bucket": BUCKET, "prefix": f"exports/{case.id}/", "team_id": case.team}
-    site.players.act("engineer", "place_deliverable", **place, size_bytes=20_000_000)
-    site.players.act("engineer", "complete", task=task)
 
 
 def refusals(site: Site, case: Played) -> list[str]:
@@ -80,6 +77,29 @@ def test_a_waiting_case_is_shown(site: Site, cases: Cases) -> None:
     assert "**Waiting for csm (approval, until" in story["data"]
 
 
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed on this machine")
+def test_a_colleague_sees_the_case_in_the_ui(site: Site, cases: Cases) -> None:
+    """In a browser the waiting case's page shows its name, its tags and Resume, which opens the question, its choices
+    and a field for the code; the story's page says whom the case waits for."""
+    case = cases.delivered
+    site.until_waiting(case.id, "approval/1")
+    (story,) = site.prefect.artifacts(case.id)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(f"{site.addresses['prefect']}/runs/flow-run/{case.id}")
+        page.get_by_text(f"data-export {case.ticket} team-104").first.wait_for()
+        for tag in ("waiting:csm", "enterprise", f"zendesk:ticket:{case.ticket}"):
+            page.get_by_text(tag, exact=True).first.wait_for()
+        page.get_by_role("button", name="Resume").click()
+        page.get_by_role("heading", name="Do you agree to this data export?").wait_for()
+        page.get_by_text("Your personal code, from the message that asked you").wait_for()
+        page.get_by_text("Why (needed to deny)").wait_for()
+        page.goto(f"{site.addresses['prefect']}/artifacts/artifact/{story['id']}")
+        page.get_by_text("Waiting for csm").wait_for()
+        browser.close()
+
+
 def test_what_is_typed_is_checked_and_forgotten(site: Site, cases: Cases) -> None:
     """A form of an earlier question is turned away and resumes nothing; a wrong code resumes the run, is recorded
     as refused and changes nothing else: the same question is asked again, and what was typed is deleted."""
@@ -114,7 +134,7 @@ def test_delivered(site: Site, cases: Cases) -> None:
     (decided,) = [e for e in site.entries(case.id, Kind.DECIDED) if e.key == "approval/1"]
     assert (decided.actor, decided.payload["channel"], decided.payload["verified"]) == ("staff-13", "prefect", True)
 
-    make(site, case)
+    site.make(case.id, case.team, 24_000_000)
     site.until_waiting(case.id, "download/1")
     link = until("link on the ticket", lambda: site.players.link(case.ticket))
     browser = Download(site.players, link)
@@ -122,7 +142,7 @@ def test_delivered(site: Site, cases: Cases) -> None:
     browser.claim(until("code in the mailbox", lambda: site.players.mailed_code(case.user)))
     while browser.go_on():
         pass
-    assert browser.arrived == browser.size > 20_000_000
+    assert browser.arrived == browser.size > 2 * RANGE_BYTES
     site.until_ended(case.id, "delivered", "Delivered")
     assert_shown_as_it_ended(site, case)
     assert verify(Certificates(site.files.engine).read(case.id)).certificate.result
@@ -158,7 +178,6 @@ def test_cancelled_in_the_ui(site: Site, cases: Cases) -> None:
 def test_expired(site: Site, cases: Cases) -> None:
     """Nobody downloads: a week later, by the sandbox's clock, the link ends, everything is destroyed and certified."""
     case = cases.expired
-    make(site, case)
     site.until_waiting(case.id, "download/1")
     site.command("advance", "--days", "7.1")
     site.until_ended(case.id, "expired", "Expired")
@@ -171,7 +190,7 @@ def test_nothing_leaks(site: Site, cases: Cases) -> None:
     pages, logs of every process. What the tests before left is searched; ids show that it is looked at."""
     world = site.players.state()
     secret = (site.home / "secret").read_bytes()
-    needles = {"reason": REASONS[0], "denial": DENIAL, "typed code": WRONG_CODE, "row": "planted-row-4b7e"}
+    needles = {"reason": REASON, "denial": DENIAL, "typed code": WRONG_CODE, "row": "planted-row-4b7e"}
     needles |= {text: text for text in world["planted"]}
     needles |= {f"credential {name}": value for name, value in world["credentials"].items()}
     for case in (cases.delivered, cases.denied, cases.cancelled, cases.expired):

@@ -40,7 +40,7 @@ def cloud() -> aws.Aws:
 @pytest.fixture(scope="session")
 def undisturbed(cloud: aws.Aws, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """The delivered path when nothing goes wrong."""
-    empty()
+    empty(cloud)
     with Office(tmp_path_factory.mktemp("undisturbed"), cloud) as office:
         ticket, _ = deliver(office)
         return Undisturbed(office.wire.passed, effects(office, ticket))
@@ -58,7 +58,7 @@ def new_office(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) 
 
     @contextmanager
     def open_office() -> Iterator[Office]:
-        empty()
+        empty(cloud)
         folder = tmp_path / f"office-{next(numbers)}"
         folder.mkdir()
         with Office(folder, cloud) as office:

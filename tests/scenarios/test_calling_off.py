@@ -78,6 +78,12 @@ def _download(office: Office) -> tuple[int, Run]:
     return ticket, run
 
 
+def _unreachable(office: Office) -> tuple[int, Run]:
+    ticket, run = _download(office)
+    office.note(ticket, "staff-41", "#unreachable")
+    return ticket, run
+
+
 WAITS: dict[str, tuple[Callable[[Office], tuple[int, Run]], bool, bool]] = {
     # at which wait: how to come there, whether the case was announced, whether there may be data
     "verification/1": (_verification, False, False),
@@ -92,6 +98,7 @@ WAITS: dict[str, tuple[Callable[[Office], tuple[int, Run]], bool, bool]] = {
     "vault-down/1": (_vault_down, True, True),
     "fault>delivery.seal/1/1": (_parked, True, True),
     "download/1": (_download, True, True),
+    "link-unreachable/1": (_unreachable, True, True),
 }
 
 

@@ -40,6 +40,20 @@ def test_a_command_names_its_author_and_its_comment(office: Office) -> None:
     assert heard.reference == f"ticket:comment-{comment}"
 
 
+def test_unreachable(office: Office) -> None:
+    """`#unreachable` at the beginning of an internal note after ours is heard, in any case of letters; else nothing."""
+    ticket = office.people.customer.open_ticket("user-88", [])
+    office.people.agent.internal_note(ticket, "staff-41", "#unreachable")
+    told = office.people.agent.internal_note(ticket, "staff-61", "We decide now")
+    heard = office.people.agent.internal_note(ticket, "staff-41", " #Unreachable their proxy says no")
+    for text in ("It is #unreachable", "#approve", "#unreachable."):
+        office.people.agent.internal_note(ticket, "staff-41", text)
+    office.people.customer.reply(ticket, "#unreachable")
+    assert [(one.reference, one.values) for one in zendesk.unreachable(ticket, told)] == [
+        (f"ticket:comment-{heard}", {"outcome": "unreachable"})
+    ]
+
+
 def test_replies(office: Office) -> None:
     """Only public comments of the requester after ours are replies to it."""
     ticket = office.people.customer.open_ticket("user-88", [])
