@@ -32,10 +32,12 @@ up: setup ## Run everything on this machine, on stand-ins, until Ctrl-C
 	$(BIN)/casework up --sandbox
 
 test: setup chromium ## Run the tests that take seconds
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/pytest -m "not slow and not engine" -n 2
+	$(BIN)/pytest -m "engine and not slow"
 
 test-slow: setup chromium ## Run the tests that take minutes
-	$(BIN)/pytest -m slow -n 2 --dist loadgroup
+	$(BIN)/pytest -m "slow and not engine" -n 2
+	$(BIN)/pytest -m "slow and engine"
 
 check: setup ## Format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .
