@@ -19,7 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || python3 -m venv $(VENV)
 	awk '/^uv==/ {take = 1} take {print} take && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements.lock \
 	  || { echo "uv does not reach its index; pip installs the same lock."; \
 	       $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -32,10 +32,12 @@ up: setup ## Run everything on this machine, on stand-ins, until Ctrl-C
 	$(BIN)/casework up --sandbox
 
 test: setup chromium ## Run the tests that take seconds
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/pytest -m "not slow and not engine" -n 2
+	$(BIN)/pytest -m "engine and not slow"
 
 test-slow: setup chromium ## Run the tests that take minutes
-	$(BIN)/pytest -m slow -n 2 --dist loadgroup
+	$(BIN)/pytest -m "slow and not engine" -n 2
+	$(BIN)/pytest -m "slow and engine"
 
 check: setup ## Format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .

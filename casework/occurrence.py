@@ -48,19 +48,32 @@ class Occurrences(Store):
             latest = self._latest(connection, process, subject)
             if latest and (latest.case_id is None or self._is_open(connection, latest.case_id)):
                 return latest, False
-            number = latest.number + 1 if latest else 1
-            connection.execute(
-                insert(occurrences).values(
-                    process=process,
-                    subject=subject,
-                    number=number,
-                    parameters=dict(parameters),
-                    asked_at=self.now(),
-                )
-            )
-            return Occurrence(process, subject, number, dict(parameters), None), True
+            return self._add(connection, process, subject, parameters, latest, None), True
 
         return self.contested(ask)
+
+    def _add(
+        self,
+        connection: Connection,
+        process: str,
+        subject: str,
+        parameters: Mapping[str, Any],
+        latest: Occurrence | None,
+        case_id: str | None,
+    ) -> Occurrence:
+        """The occurrence after `latest`."""
+        number = latest.number + 1 if latest else 1
+        connection.execute(
+            insert(occurrences).values(
+                process=process,
+                subject=subject,
+                number=number,
+                parameters=dict(parameters),
+                asked_at=self.now(),
+                case_id=case_id,
+            )
+        )
+        return Occurrence(process, subject, number, dict(parameters), case_id)
 
     def _latest(self, connection: Connection, process: str, subject: str) -> Occurrence | None:
         row = connection.execute(
@@ -139,15 +152,4 @@ class Occurrences(Store):
             raise RuntimeError(
                 f"{process} for {subject} is already open as case {latest.case_id}: nothing was done here."
             )
-        number = latest.number + 1 if latest else 1
-        connection.execute(
-            insert(occurrences).values(
-                process=process,
-                subject=subject,
-                number=number,
-                parameters=dict(parameters),
-                asked_at=self.now(),
-                case_id=case_id,
-            )
-        )
-        return number
+        return self._add(connection, process, subject, parameters, latest, case_id).number

@@ -32,7 +32,7 @@ __all__ = ["Prefect", "Site", "until"]
 T = TypeVar("T")
 COMMAND = (sys.executable, "-m", "casework")
 LOOK_SECONDS = 0.2
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 240.0
 
 
 def until(what: str, look: Callable[[], T | None], seconds: float = PATIENCE_SECONDS, every: float = LOOK_SECONDS) -> T:

@@ -20,7 +20,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 DENIAL = "because of the Grimsdyke-Allard claim"
 WRONG_CODE = "QQQQ-7777"
 
-pytestmark = pytest.mark.xdist_group("real")
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 def code_of(site: Site, case: Played) -> str:

@@ -20,7 +20,7 @@ from casework.delivery.certificates import Certificates
 from casework.players import Download, PlayFailed
 from tests.real.site import Site, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("kills")]
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.timeout(1500)]
 
 ROBOT = 7000
 CUSTOMER, TEAM, CSM = "user-88", "team-104", "staff-13"
