@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from sqlalchemy import Connection, Row, insert, select, update
 
 from casework import runtime
-from casework.authority import Seat, seat
+from casework.authority import Seat, seats
 from casework.case import Entry, FileClosed, Kind, digest
 from casework.people import Identity, Invitation, Person, Quorum, code_hash
 from casework.schema import codes, waits
@@ -28,12 +28,13 @@ __all__ = ["Accepted", "Form", "Offer", "Refusal", "Refused", "answer", "invite"
 class Form(BaseModel):
     """What can be answered: enums become choices, descriptions are shown, `ConfidentialText` is kept aside.
 
-    Once answered, `by` is the id of the person who did, and `channel` the way it came.
+    Once answered, `by` is the id of the person who did, `channel` the way it came, and `at` when it counted (UTC).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     _by: str = PrivateAttr(default="")
     _channel: str = PrivateAttr(default="")
+    _at: datetime | None = PrivateAttr(default=None)
 
     @property
     def by(self) -> str:
@@ -48,9 +49,13 @@ class Form(BaseModel):
     def channel(self) -> str:
         return self._channel
 
-    def answered(self, by: str, channel: str) -> Self:
-        """This form, as filled in by a person (an id) through a channel."""
-        self._by, self._channel = by, channel
+    @property
+    def at(self) -> datetime | None:
+        return self._at
+
+    def answered(self, by: str, channel: str, at: datetime) -> Self:
+        """This form, as filled in by a person (an id) through a channel at a moment (UTC)."""
+        self._by, self._channel, self._at = by, channel, at
         return self
 
     @classmethod
@@ -123,6 +128,11 @@ class Refused:
     why: Refusal
     sentence: str
 
+    @classmethod
+    def because(cls, why: Refusal, detail: str = "") -> Refused:
+        """A refusal in words."""
+        return cls(why, f"Your answer was not recorded: {why.value}{': ' + detail if detail else ''}.")
+
 
 def answer(offer: Offer) -> Accepted | Refused:
     """Check an answer and record it: either it settles the question, or it is refused and the question stays.
@@ -139,11 +149,11 @@ def answer(offer: Offer) -> Accepted | Refused:
             select(waits).where(waits.c.case_id == offer.case_id, waits.c.wait == offer.wait).with_for_update()
         ).one_or_none()
         if wait is None:
-            return _refused(Refusal.UNKNOWN)
+            return Refused.because(Refusal.UNKNOWN)
         try:
             return _settle(around, connection, wait, offer, identity, code_refusal)
         except FileClosed:
-            return _refused(Refusal.DECIDED)
+            return Refused.because(Refusal.DECIDED)
 
 
 def _settle(
@@ -155,14 +165,15 @@ def _settle(
     code_refusal: Refusal | None,
 ) -> Accepted | Refused:
     now = around.files.now()
-    place = seat(connection, wait.who, identity, now) if identity else None
-    actor = place.actor.id if place else "unknown"
+    places = seats(connection, wait.who, identity, now) if identity else []
     verified = bool(identity and identity.verified)
+    counted = around.files.of_kind(connection, offer.case_id, Kind.ANSWER_COUNTED, offer.wait)
+    place, no_authority = _place(wait, places, verified, counted)
+    actor = place.actor.id if place else "unknown"
     noted = {"wait": offer.wait, "channel": offer.channel, "verified": verified, "reference": offer.reference}
     around.files.append(offer.case_id, Kind.ANSWER_OFFERED, offer.wait, actor, noted, connection=connection)
 
-    counted = _counted(around, connection, offer)
-    why = code_refusal or _no_authority(wait, place, verified, counted)
+    why = code_refusal or no_authority
     if wait.state != "open":
         why = Refusal.DECIDED
     elif (offer.at or now) >= wait.due_at:
@@ -177,7 +188,7 @@ def _settle(
     if why is not None or filled is None or place is None:
         told = {"why": (why or Refusal.INVALID).name.lower()}
         around.files.append(offer.case_id, Kind.ANSWER_REFUSED, offer.wait, actor, told, connection=connection)
-        return _refused(why or Refusal.INVALID, detail)
+        return Refused.because(why or Refusal.INVALID, detail)
 
     values = filled.model_dump(mode="json")
     for name in filled.confidential_fields():
@@ -202,32 +213,29 @@ def _settle(
     return Accepted(offer.case_id, offer.wait, actor, settled=bool(settled))
 
 
-def _no_authority(wait: Row[Any], place: Seat | None, verified: bool, counted: Sequence[Entry]) -> Refusal | None:
+def _place(
+    wait: Row[Any], places: Sequence[Seat], verified: bool, counted: Sequence[Entry]
+) -> tuple[Seat | None, Refusal | None]:
+    """The first of these seats that may decide; else the first one and why it may not."""
+    refused = [(place, _no_authority(wait, place, verified, counted)) for place in places]
+    allowed = [(place, why) for place, why in refused if why is None]
+    return (allowed or refused or [(None, Refusal.NOT_YOURS)])[0]
+
+
+def _no_authority(wait: Row[Any], place: Seat, verified: bool, counted: Sequence[Entry]) -> Refusal | None:
     """Why whoever fills this seat may not decide; None when they may."""
-    if place is None:
-        return Refusal.NOT_YOURS
     if place.ids & set(wait.not_by):
         return Refusal.FOUR_EYES
-    taken = {entry.actor for entry in counted} | {entry.payload["asked"] for entry in counted}
-    if place.ids & taken:
+    if place.ids & ({entry.actor for entry in counted} | {entry.payload["asked"] for entry in counted}):
         return Refusal.ANSWERED
     if wait.verified and not verified:
         return Refusal.UNVERIFIED
     return None
 
 
-def _counted(around: runtime.Runtime, connection: Connection, offer: Offer) -> list[Entry]:
-    """The answers to this question that count already and did not settle it."""
-    return around.files.of_kind(connection, offer.case_id, Kind.ANSWER_COUNTED, offer.wait)
-
-
 def _say(problem: Any) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     return f"{place}: {problem['msg']}" if place else str(problem["msg"])
-
-
-def _refused(why: Refusal, detail: str = "") -> Refused:
-    return Refused(why, f"Your answer was not recorded: {why.value}{': ' + detail if detail else ''}.")
 
 
 def _identify(around: runtime.Runtime, connection: Connection, offer: Offer) -> tuple[Identity | None, Refusal | None]:

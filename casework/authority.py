@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select, update
 from casework.people import Identity, Person
 from casework.schema import delegations
 
-__all__ = ["Delegation", "Seat", "delegate", "delegates", "in_force", "revoke", "seat"]
+__all__ = ["Delegation", "Seat", "delegate", "delegates", "in_force", "revoke", "seats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,16 @@ class Delegation:
     until: datetime
 
 
-def seat(connection: Connection, who: Sequence[Any], identity: Identity, now: datetime) -> Seat | None:
-    """The seat that this identity fills among those asked; None when it has none at `now` (UTC)."""
+def seats(connection: Connection, who: Sequence[Any], identity: Identity, now: datetime) -> list[Seat]:
+    """The seats that this identity may fill among those asked at `now` (UTC), its own first."""
     people = [Person.model_validate(person) for person in who]
-    for person in people:
-        if identity.is_person(person):
-            return Seat(person, person)
-    for person in people:
-        for one in delegates(connection, person.id, now):
-            if identity.is_person(one):
-                return Seat(person, one)
-    return None
+    own = [Seat(person, person) for person in people if identity.is_person(person)]
+    return own + [
+        Seat(person, one)
+        for person in people
+        for one in delegates(connection, person.id, now)
+        if identity.is_person(one)
+    ]
 
 
 def delegates(connection: Connection, person: str, now: datetime) -> list[Person]:

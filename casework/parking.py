@@ -25,6 +25,7 @@ QUESTION = """**{step}** could not be done.
 > {error}
 
 Retry it once the cause is gone, or end the case."""
+REMIND = tuple(Minutes(60 * 24 * days) for days in (1, 3, 7, 14, 30, 60))
 LOOK_EVERY = Minutes(60 * 24)  # whether the case still has its ground
 
 
@@ -99,6 +100,7 @@ def verdict(body: leg.Body, key: str) -> Verdict | None:
         who=runtime.operators,
         within=PATIENCE,
         announce=runtime.tell_operators,
+        remind=[(delay, runtime.tell_operators) for delay in REMIND if runtime.tell_operators is not None],
         look_every=LOOK_EVERY,
         verified=False,
     )

@@ -14,7 +14,7 @@ from hashlib import sha256
 from math import ceil
 
 from itsdangerous import BadData, URLSafeSerializer
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "ALL",
@@ -58,16 +58,22 @@ class Quorum(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    needs: int | None = 1
-    share: float | None = None
+    needs: int | None = Field(1, ge=1)
+    share: float | None = Field(None, gt=0, le=1)
     veto: bool = True
 
     def of(self, asked: int) -> int:
-        """How many must agree when so many were asked; at least one, at most all."""
+        """How many must agree when so many were asked; one where nobody was yet, and an escalation adds somebody.
+
+        Raises:
+            ValueError: there are not enough people.
+        """
         # A share is what it is written as: 0.55 of 20 is 11 people, and in binary a little more.
         part = ceil(asked * Fraction(str(self.share))) if self.share else asked
-        wanted = self.needs if self.needs is not None else part
-        return max(1, min(wanted, asked))
+        wanted = max(1, self.needs if self.needs is not None else part)
+        if wanted > max(1, asked):
+            raise ValueError(f"{wanted} people have to agree, and only {asked} can be asked.")
+        return wanted
 
 
 ANY = Quorum()

@@ -197,11 +197,17 @@ def _show(body: Body, process: Process) -> None:
 
 
 def _unwind(body: Body) -> None:
-    """Undo what was done, and what may have been done, newest first; each once."""
+    """Undo what was done, and what may have been done, newest first; each once.
+
+    What told people of a question that is settled stays: it says how.
+    """
     acted = {entry.key: entry for entry in body.entries if entry.kind in (Kind.STEP_BEGUN, Kind.STEP_DONE)}
     for entry in sorted(acted.values(), key=lambda entry: entry.seq, reverse=True):
         step = steps.registry.get(str(entry.payload.get("step")))
         if step is None or step.undo is None or "undo:" in entry.key or entry.payload.get("skipped"):
+            continue
+        question, told_of, _ = entry.key.partition(">tell:")
+        if told_of and body.completed(question) is not None:
             continue
         key = f"undo:{entry.key}"
         if body.completed(key) is not None:

@@ -135,6 +135,7 @@ waits = Table(
     Column("pause_keys", JSON, nullable=False),
     ForeignKeyConstraint(["case_id"], ["cases.case_id"]),
     Index("waits_due", "state", "next_at"),
+    Index("waits_by_due", "state", "due_at"),
     Index("waits_listening", "state", "listens"),
 )
 

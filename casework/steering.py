@@ -57,8 +57,8 @@ def extend(case_id: str, wait: str, *, until: datetime, by: str, reason: str) ->
     """Give a question more time, until a moment (UTC), because of a reason given by an operator `by` (an id).
 
     Raises:
-        NotSteered: the question is not open, the moment is not later than its deadline, `by` is no operator, or there
-            is no reason.
+        NotSteered: the question is not open, the moment is past or not later than its deadline, `by` is no operator,
+            or there is no reason.
     """
     around = runtime.current()
     with around.files.writing() as connection:
@@ -66,8 +66,8 @@ def extend(case_id: str, wait: str, *, until: datetime, by: str, reason: str) ->
         _demand_reason(reason)
         if by not in around.roles.get("operators", ()):
             raise NotSteered(f"Only an operator may give {wait} more time.")
-        if until <= row.due_at:
-            raise NotSteered(f"{wait} is open until {row.due_at:%Y-%m-%d %H:%M} UTC: give a later moment.")
+        if until <= max(row.due_at, around.files.now()):
+            raise NotSteered(f"{wait} is open until {row.due_at:%Y-%m-%d %H:%M} UTC: give a later moment to come.")
         next_at = until if row.next_at == row.due_at else row.next_at
         _change(connection, case_id, wait, due_at=until, next_at=next_at)
         told = {

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, Row, select, update
 
 from casework.answer import pass_deadline
 from casework.engine import EngineAway
@@ -23,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(minutes=5)
 """After this a wait that was due is looked at again, should nothing have come of it."""
+
+AT_ONCE = 50
+"""Of how many due waits one transaction takes care: a person's answer waits at most for one."""
 
 CANCELLED_LOOK_BACK = timedelta(hours=24)
 
@@ -110,25 +114,25 @@ def _due_waits(around: Runtime, done: Round) -> None:
         due = connection.execute(
             select(waits.c.case_id, waits.c.wait, waits.c.due_at, waits.c.next_at, waits.c.looks)
             .where(waits.c.state == "open", waits.c.next_at <= now)
-            .order_by(waits.c.due_at, waits.c.next_at)
+            # One order for all copies of the clock: they lock the cases of a batch one after the other.
+            .order_by(waits.c.due_at, waits.c.case_id, waits.c.wait)
         ).all()
-    for wait in due:
+    for start in range(0, len(due), AT_ONCE):
         with around.files.writing() as connection:
-            # Where answers are found by looking, the case looks once more before its time is over.
-            if not wait.looks:
-                done.deadlines += pass_deadline(connection, wait.case_id, wait.wait, now)
-            later = now + LOOK_AGAIN if wait.due_at <= now else min(wait.due_at, now + LOOK_AGAIN)
-            moved = connection.execute(
-                update(waits)
-                .where(
-                    waits.c.case_id == wait.case_id,
-                    waits.c.wait == wait.wait,
-                    waits.c.next_at == wait.next_at,
-                )
-                .values(next_at=later)
-            )
-            if moved.rowcount == 1:
-                around.files.want_leg(wait.case_id, connection)
+            for wait in due[start : start + AT_ONCE]:
+                done.deadlines += _due_wait(around, connection, wait, now)
+
+
+def _due_wait(around: Runtime, connection: Connection, wait: Row[Any], now: datetime) -> bool:
+    """Pass the deadline of one question, or let its case look; whether the deadline passed."""
+    # Where answers are found by looking, the case looks once more before its time is over.
+    passed = not wait.looks and pass_deadline(connection, wait.case_id, wait.wait, now)
+    later = now + LOOK_AGAIN if wait.due_at <= now else min(wait.due_at, now + LOOK_AGAIN)
+    same = (waits.c.case_id == wait.case_id, waits.c.wait == wait.wait, waits.c.next_at == wait.next_at)
+    moved = connection.execute(update(waits).where(*same).values(next_at=later))
+    if moved.rowcount == 1:
+        around.files.want_leg(wait.case_id, connection)
+    return passed
 
 
 def _start(around: Runtime, done: Round, before: datetime) -> None:

@@ -175,8 +175,8 @@ def ask(body: leg.Body, name: str, wait: Wait) -> Form | None:
 
 def _given(wait: Wait, done: Entry) -> Form | None:
     if done.kind is not Kind.DEADLINE_PASSED:
-        return wait.form.model_validate(done.payload["values"]).answered(done.actor, done.payload["channel"])
-    return wait.default.model_copy().answered("deadline", "clock") if wait.default is not None else None
+        return wait.form.model_validate(done.payload["values"]).answered(done.actor, done.payload["channel"], done.at)
+    return wait.default.model_copy().answered("deadline", "clock", done.at) if wait.default is not None else None
 
 
 def _announced(body: leg.Body, name: str) -> dict[str, object]:
@@ -287,28 +287,36 @@ def _listen(body: leg.Body, name: str, wait: Wait, row: Any) -> bool:
     """
     engine = body.runtime.engine
     for typed in engine.typed(body.case_id, row.pause_keys):
-        values = {name: value for name, value in typed.values.items() if value != ""}
-        said, code, plain = (
-            values.pop("wait", name),
-            values.pop("your_code", None),
-            values.pop("your_id", None),
-        )
+        code = typed.values.get("your_code")
+        values = {field: value for field, value in typed.values.items() if value != "" and field != "your_code"}
+        said, plain = values.pop("wait", name), values.pop("your_id", None)
         identity = Identity(kind="person", value=plain, verified=False) if plain else None
         if not _offered(body, said, typed.pause_key):
             answer(Offer(body.case_id, said, values, "prefect", identity, code, typed.pause_key))
         engine.forget(body.case_id, typed.pause_key)
     found = _heard(body, wait, row.asked_at)
     for heard in {heard.reference: heard for heard in found or ()}.values():
+        said_no = _refused_before(body, name, heard.reference)
         if not _offered(body, name, heard.reference):
             channel = heard.reference.split(":", 1)[0]
             offer = Offer(
                 body.case_id, name, heard.values, channel, heard.identity, reference=heard.reference, at=heard.at
             )
-            said_no = answer(offer)
-            if isinstance(said_no, Refused) and wait.refused is not None:
-                with body.scope(f"{name}>refused:{heard.reference}"):
-                    wait.refused(heard, said_no)
+            outcome = answer(offer)
+            said_no = outcome if isinstance(outcome, Refused) else None
+        if said_no is not None and wait.refused is not None:
+            with body.scope(f"{name}>refused:{heard.reference}"):
+                wait.refused(heard, said_no)
     return found is not None
+
+
+def _refused_before(body: leg.Body, name: str, reference: str) -> Refused | None:
+    """The refusal that the file has of this answer: who gave it may not have been told yet."""
+    offers = {e.seq for e in body.entries if e.kind is Kind.ANSWER_OFFERED and e.payload["reference"] == reference}
+    for entry in body.entries:
+        if entry.kind is Kind.ANSWER_REFUSED and entry.key == name and entry.seq - 1 in offers:
+            return Refused.because(Refusal[entry.payload["why"].upper()])
+    return None
 
 
 def _heard(body: leg.Body, wait: Wait, asked_at: datetime) -> list[Heard] | None:

@@ -490,7 +490,7 @@ def ask_operators(
 def show_outcome(ticket: int, key: str, told: Mapping[str, object], given: Form | None, outcome: str) -> None:
     """Let the Slack messages that asked say who settled the question and when; their buttons go."""
     named: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket), "question": key}
-    named["at"] = clock.now()
+    named["at"] = given.at if given is not None else clock.now()
     message = "data_export/outcome-unanswered"
     if given is not None:
         message = "data_export/outcome"

@@ -9,13 +9,21 @@ from typing import Any
 
 from casework import clock
 from casework.people import Invitation, Person
-from casework.step import button_token, code_and_link, reference, step
+from casework.step import button_token, case_id, case_page, code_and_link, reference, step
 from casework.systems import current
 from casework.systems.errors import NotFound, SystemFault
 from casework.systems.slack import MessageRef
 from policies import messages
 
-__all__ = ["ask_by_mail", "ask_in_slack", "asked_in_slack", "show_outcome", "tell_in_slack", "tell_operators"]
+__all__ = [
+    "ask_by_mail",
+    "ask_in_slack",
+    "asked_in_slack",
+    "no_longer_needed",
+    "show_outcome",
+    "tell_in_slack",
+    "tell_operators",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +59,14 @@ def tell_in_slack(person: Person, message: str, **values: object) -> MessageRef 
     return _post(person, messages.render(message, **values).body)
 
 
-@step(find=_find_asked)
+@step(repeatable=True)
+def no_longer_needed(asked: MessageRef | None) -> None:
+    """Say where a question stood, and take its buttons away, that the case ended without an answer to it."""
+    if asked is not None:
+        _replace(asked, messages.render("common/question-withdrawn", case=case_id(), case_link=case_page()).body)
+
+
+@step(find=_find_asked, undo=no_longer_needed)
 def ask_in_slack(
     invitation: Invitation, message: str, buttons: tuple[tuple[str, str], ...] = (), **values: object
 ) -> MessageRef | None:
@@ -87,7 +102,10 @@ def show_outcome(shown: MessageRef, message: str, **values: object) -> None:
 
     A message that was deleted meanwhile has nothing to show.
     """
-    text = messages.render(message, **values).body
+    _replace(shown, messages.render(message, **values).body)
+
+
+def _replace(shown: MessageRef, text: str) -> None:
     section = {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION_CHARACTERS]}}
     try:
         current().slack.update(shown, text.splitlines()[0], [section])

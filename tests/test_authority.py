@@ -111,6 +111,18 @@ def test_four_eyes_look_at_both(desk: Desk) -> None:
     assert why(say(run, "second/1", BEN, vote="yes")) is None
 
 
+def test_a_delegate_of_two_fills_the_place_that_may(desk: Desk) -> None:
+    """Who stands in for somebody barred and for somebody else answers for the latter."""
+    run = desk.start("council", number=1, needs=1)
+    assert why(say(run, "first/1", EVA, vote="yes")) is None
+    desk.settle()
+    delegate(desk, ANA.id, DAN)
+    delegate(desk, BEN.id, DAN)
+    assert why(say(run, "second/1", DAN, vote="yes")) is None
+    (decided,) = [entry for entry in desk.entries(run, Kind.DECIDED) if entry.key == "second/1"]
+    assert (decided.actor, decided.payload["for"]) == (DAN.id, BEN.id)
+
+
 def test_a_delegation_is_not_passed_on(desk: Desk) -> None:
     """The delegate's own delegate gets nothing of what the delegate was given."""
     run = desk.start("moving", number=1)

@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text
 
 from casework import schema
 from casework.database import connect, migrate
 from casework.delivery import certificates, link
+from casework.people import ANY, Quorum
 
 TABLES = [schema.metadata, link.metadata]
 
@@ -30,7 +33,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def definitions(engine: Engine) -> list[str]:
     """Every table, column and index, in the database's own words."""
     if engine.dialect.name == "sqlite":
-        query = "SELECT type || ' ' || sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'"
+        query = (
+            "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL UNION ALL "
+            "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.[notnull] || ' ' || c.pk || ' ' ||"
+            " coalesce(c.dflt_value, '') FROM sqlite_master m, pragma_table_info(m.name) c"
+            " WHERE m.type = 'table' AND m.name NOT LIKE 'alembic%'"
+        )
     else:
         query = (
             "SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'"
@@ -123,3 +131,31 @@ def test_an_sqlite_transaction_has_the_lock_from_its_beginning(tmp_path: Path) -
             second.exec_driver_sql("BEGIN IMMEDIATE")
     engine.dispose()
     other.dispose()
+
+
+def test_questions_asked_before_several_could_be_asked_go_on(url: str) -> None:
+    """A question that is open while the database is brought from 0001 on is answered by any one of those asked."""
+    engine = connect(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO cases (case_id, process, subject, occurrence, opened_at, epoch, last_seq, last_hash,"
+                " settled) VALUES ('c', 'p', 's', 1, '2026-03-02 09:00:00+00', 1, 0, 'h', false)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO waits (case_id, wait, state, form, role, who, not_by, verified, question, looks, asked_at,"
+                " due_at, next_at, pause_keys) VALUES ('c', 'w/1', 'open', 'f', 'r', '[]', '[]', true, 'q', false,"
+                " '2026-03-02 09:00:00+00', '2026-03-02 10:00:00+00', '2026-03-02 10:00:00+00', '[]')"
+            )
+        )
+    migrate(engine)
+    with engine.connect() as connection:
+        kept = connection.execute(select(schema.waits.c.quorum)).scalar_one()
+    assert Quorum.model_validate(kept) == ANY
+    engine.dispose()

@@ -30,7 +30,7 @@ def delegate(desk: Desk, person: Person, to: Person, minutes: int = 600) -> int:
         (ANY, 3, 1),
         (ALL, 3, 3),
         (Quorum(needs=2), 3, 2),
-        (Quorum(needs=5), 3, 3),
+        (Quorum(needs=3), 3, 3),
         (Quorum(needs=None, share=0.5), 4, 2),
         (Quorum(needs=None, share=0.5), 3, 2),
         (Quorum(needs=None, share=0.55), 20, 11),  # 20 * 0.55 is a little over 11 in binary
@@ -42,6 +42,12 @@ def delegate(desk: Desk, person: Person, to: Person, minutes: int = 600) -> int:
 def test_how_many_must_agree(quorum: Quorum, asked: int, needed: int) -> None:
     """Any, all, n-of and a share, of so many people; never nobody."""
     assert quorum.of(asked) == needed
+
+
+def test_more_than_can_be_asked_cannot_agree() -> None:
+    """A rule that asks for more people than there are is not quietly made weaker."""
+    with pytest.raises(ValueError, match="3 people have to agree, and only 2 can be asked"):
+        Quorum(needs=3).of(2)
 
 
 @given(percent=st.integers(1, 100), asked=st.integers(1, 500))

@@ -6,10 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
+from casework import wait
+from casework.answer import Accepted, Offer, Refused, answer
 from casework.engine.simulated import Run
 from casework.sandbox.misbehave import Fault
 from tests.scenarios.endings import assert_closed, assert_nothing_left
 from tests.scenarios.office import Office
+
+
+class Killed(BaseException):
+    """The process is killed."""
 
 
 def _verification(office: Office) -> tuple[int, Run]:
@@ -169,3 +175,41 @@ def test_called_off_while_a_vendor_is_away(office: Office) -> None:
     office.answer(run, "staff-41", "fault", verdict="retry")
     assert_closed(office, run, "cancelled")
     assert_nothing_left(office, run, "cancelled")
+
+
+def test_an_open_question_says_that_it_is_not_needed_any_more(office: Office) -> None:
+    """In Slack its buttons, code and link go when the case is cancelled."""
+    _, run = _approval(office)
+    (channel,) = office.direct_messages("staff-13")
+    office.engine.cancel(run.case_id)
+    office.settle()
+    asked = office.world.state["slack"]["messages"][channel][-1]
+    assert "Not needed any more" in office.slack("staff-13")[-1]
+    assert run.case_id in office.slack("staff-13")[-1]
+    assert [block["type"] for block in asked["blocks"]] == ["section"]
+
+
+def test_a_settled_question_still_says_how(office: Office) -> None:
+    """What was decided before a case is cancelled is not overwritten."""
+    _, run = _deliverable(office)
+    office.engine.cancel(run.case_id)
+    office.settle()
+    assert "Settled: approved by staff-13" in office.slack("staff-13")[-1]
+
+
+def test_a_refusal_is_told_by_a_later_leg(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between refusing a command and telling so, the case tells it when it comes back, once."""
+    ticket, run = _approval(office)
+
+    def killed(offer: Offer) -> Accepted | Refused:
+        answer(offer)
+        raise Killed
+
+    monkeypatch.setattr(wait, "answer", killed)
+    with pytest.raises(Killed):
+        office.note(ticket, "staff-61", "#approve")
+    monkeypatch.undo()
+    office.advance(days=1.1)
+    (told,) = [note for note in office.said(ticket, False) if "did not count" in note]
+    assert "put to somebody else" in told
+    assert office.waiting(run) == ["approval/1"]

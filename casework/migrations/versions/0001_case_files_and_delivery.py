@@ -48,20 +48,6 @@ def upgrade() -> None:
     op.create_index("cases_by_subject", "cases", ["process", "subject", "occurrence"], unique=True)
     op.create_index("cases_open", "cases", ["closed_at", "wanted_at"], unique=False)
     op.create_table(
-        "delegations",
-        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("person", sa.String(length=200), nullable=False),
-        sa.Column("delegate", sa.JSON(), nullable=False),
-        sa.Column("since_at", moment(), nullable=False),
-        sa.Column("until_at", moment(), nullable=False),
-        sa.Column("made_by", sa.String(length=200), nullable=False),
-        sa.Column("made_at", moment(), nullable=False),
-        sa.Column("revoked_at", moment(), nullable=True),
-        sa.PrimaryKeyConstraint("number"),
-        comment="who stands in for whom, and when",
-    )
-    op.create_index(op.f("ix_delegations_person"), "delegations", ["person"], unique=False)
-    op.create_table(
         "codes",
         sa.Column("code_hash", sa.String(length=64), nullable=False),
         sa.Column("case_id", sa.String(length=36), nullable=False),
@@ -142,7 +128,6 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=80), nullable=False),
         sa.Column("who", sa.JSON(), nullable=False),
         sa.Column("not_by", sa.JSON(), nullable=False),
-        sa.Column("quorum", sa.JSON(), nullable=False),
         sa.Column("verified", sa.Boolean(), nullable=False),
         sa.Column("question", sa.Text(), nullable=False),
         sa.Column("listens", sa.String(length=200), nullable=True),
