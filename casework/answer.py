@@ -22,7 +22,18 @@ from casework.case import Entry, FileClosed, Kind, digest
 from casework.people import Identity, Invitation, Person, Quorum, code_hash
 from casework.schema import codes, waits
 
-__all__ = ["Accepted", "Form", "Offer", "Refusal", "Refused", "answer", "invite", "pass_deadline", "withdraw"]
+__all__ = [
+    "Accepted",
+    "Form",
+    "Offer",
+    "Refusal",
+    "Refused",
+    "answer",
+    "invite",
+    "may_not",
+    "pass_deadline",
+    "withdraw",
+]
 
 
 class Form(BaseModel):
@@ -156,6 +167,22 @@ def answer(offer: Offer) -> Accepted | Refused:
             return Refused.because(Refusal.DECIDED)
 
 
+def may_not(invitation: Invitation) -> Refused | None:
+    """Why the person invited may not answer the open question now, though the link is theirs; None when they may.
+
+    It only looks, so that a page can say so at once; `answer` decides.
+    """
+    around = runtime.current()
+    same = (waits.c.case_id == invitation.case_id, waits.c.wait == invitation.wait)
+    identity = Identity(kind="person", value=invitation.person.id)
+    with around.files.reading() as connection:
+        wait = connection.execute(select(waits).where(*same)).one()
+        places = seats(connection, wait.who, identity, around.files.now())
+        counted = around.files.of_kind(connection, wait.case_id, Kind.ANSWER_COUNTED, wait.wait)
+    _, why = _place(wait, places, identity.verified, counted)
+    return None if why is None else Refused.because(why)
+
+
 def _settle(
     around: runtime.Runtime,
     connection: Connection,
@@ -201,8 +228,9 @@ def _settle(
     quorum = Quorum.model_validate(wait.quorum)
     agreed = sum(bool(one.payload["agrees"]) for one in counted) + filled.agrees
     refused = len(counted) + 1 - agreed
-    needed = quorum.of(len(wait.who))
-    settled = agreed >= needed or (quorum.veto and refused) or len(wait.who) - refused < needed
+    may = sum(person["id"] not in wait.not_by for person in wait.who)
+    needed = quorum.of(may)
+    settled = agreed >= needed or (quorum.veto and refused) or may - refused < needed
     if needed > 1 or not settled:
         vote = said | {"agrees": filled.agrees, "asked": place.asked.id}
         around.files.append(offer.case_id, Kind.ANSWER_COUNTED, offer.wait, actor, vote, connection=connection)
@@ -235,7 +263,8 @@ def _no_authority(wait: Row[Any], place: Seat, verified: bool, counted: Sequence
 
 def _say(problem: Any) -> str:
     place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}: {problem['msg']}" if place else str(problem["msg"])
+    what = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{place}: {what}" if place else what
 
 
 def _identify(around: runtime.Runtime, connection: Connection, offer: Offer) -> tuple[Identity | None, Refusal | None]:

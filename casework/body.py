@@ -42,7 +42,11 @@ class EndedEarly(BaseException):
         self.ending = ending
 
 
-class Diverged(RuntimeError):
+class Halted(RuntimeError):
+    """The body cannot go on here. Its text holds ids alone, says what to do, and is shown to the operators."""
+
+
+class Diverged(Halted):
     """The body asks for something else than its file has at this place."""
 
 

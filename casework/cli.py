@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
-from sqlalchemy.exc import OperationalError
 from typer.core import TyperGroup
 
+from casework import database
 from casework.case import CaseUnknown, ChainBroken, FileClosed
 from casework.commands import cases, people, questions, service
 from casework.commands.shown import Stop, complain
@@ -50,8 +50,8 @@ class _Group(TyperGroup):
             return super().invoke(ctx)
         except SPEAKING as error:
             complain(str(error))
-        except OperationalError as error:
-            complain(f"The case database does not answer ({type(error.orig).__name__}). Try again when it is back.")
+        except database.AWAY as error:
+            complain(f"The case database does not answer ({type(error).__name__}). Try again when it is back.")
         except OSError as error:
             complain(f"{error}.")
         raise typer.Exit(1)

@@ -12,8 +12,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
-__all__ = ["connect", "migrate"]
+__all__ = ["AWAY", "connect", "migrate"]
+
+AWAY = (OperationalError, InterfaceError, TimeoutError)
+"""What is raised while the database cannot be reached or is held by somebody else for too long."""
 
 BUSY_TIMEOUT_MS = 20_000
 
@@ -22,7 +26,9 @@ def connect(url: str) -> Engine:
     """An engine for `url`; the folder of an SQLite file is made when it is missing."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=20, hide_parameters=True)
+        patience = {"connect_timeout": 10, "options": f"-c lock_timeout={BUSY_TIMEOUT_MS}"}
+        pool: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 20}
+        return create_engine(address, connect_args=patience | address.query, hide_parameters=True, **pool)
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, hide_parameters=True)

@@ -72,7 +72,7 @@ class Quorum(BaseModel):
         part = ceil(asked * Fraction(str(self.share))) if self.share else asked
         wanted = max(1, self.needs if self.needs is not None else part)
         if wanted > max(1, asked):
-            raise ValueError(f"{wanted} people have to agree, and only {asked} can be asked.")
+            raise ValueError(f"{wanted} people have to agree, and only {asked} may.")
         return wanted
 
 

@@ -22,6 +22,8 @@ DOWNLOAD = re.compile(r"<(http\S+/d/[\w-]+)>")
 MAILED_CODE = re.compile(r"\b\d{6}\b")
 CSRF = re.compile(r'(?:name="csrf" value|data-csrf)="([^"]+)"')
 SIZE = re.compile(r'data-size="(\d+)"')
+FRESH = httpx.Limits(keepalive_expiry=1)
+"""A kept connection could be closed by the other side at the instant of its reuse."""
 
 
 class PlayFailed(RuntimeError):
@@ -44,7 +46,7 @@ class Players:
     def __init__(self, sandbox: str, gateway: str) -> None:
         self.gateway = gateway
         self._sandbox = sandbox
-        self.web = httpx.Client(timeout=60, trust_env=False)
+        self.web = httpx.Client(timeout=60, trust_env=False, limits=FRESH)
 
     def act(self, role: str, name: str, **values: object) -> Any:
         """Let somebody act in the stand-ins, as `POST /sandbox/people/{role}/{act}` says; the result."""
@@ -100,7 +102,7 @@ class Download:
         self.size = self.arrived = 0
         self._address = address
         self._same = {"Origin": players.gateway}
-        self._web = httpx.Client(timeout=60, trust_env=False)
+        self._web = httpx.Client(timeout=60, trust_env=False, limits=FRESH)
         self._digest = hashlib.sha256()
         self._csrf = ""
 

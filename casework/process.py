@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from casework import clock, parking, runtime
 from casework import step as steps
 from casework.answer import withdraw
-from casework.body import Body, Diverged, EndedEarly, Waiting, current
+from casework.body import Body, EndedEarly, Halted, Waiting, current
 from casework.case import Case, Entry, Fenced, Kind
 from casework.engine import EngineAway, Pause, Standing
 from casework.story import markdown, moment
@@ -116,7 +116,7 @@ class Process:
             except (Fenced, EngineAway, DBAPIError):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a body raises is put to the operators
-                fault = error if isinstance(error, Diverged) else steps.Fault("body", error)
+                fault = error if isinstance(error, Halted) else steps.Fault("body", error)
                 try:
                     parking.park(body, "body", fault, skippable=False)
                 except EndedEarly:
@@ -202,12 +202,13 @@ def _unwind(body: Body) -> None:
     What told people of a question that is settled stays: it says how.
     """
     acted = {entry.key: entry for entry in body.entries if entry.kind in (Kind.STEP_BEGUN, Kind.STEP_DONE)}
+    questions = [entry.key for entry in body.entries if entry.kind is Kind.QUESTION_ASKED]
+    settled = tuple(f"{question}>" for question in questions if body.completed(question) is not None)
     for entry in sorted(acted.values(), key=lambda entry: entry.seq, reverse=True):
         step = steps.registry.get(str(entry.payload.get("step")))
         if step is None or step.undo is None or "undo:" in entry.key or entry.payload.get("skipped"):
             continue
-        question, told_of, _ = entry.key.partition(">tell:")
-        if told_of and body.completed(question) is not None:
+        if entry.key.startswith(settled):
             continue
         key = f"undo:{entry.key}"
         if body.completed(key) is not None:

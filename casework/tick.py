@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Column, Connection, Row, select, update
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from casework.answer import pass_deadline
 from casework.engine import EngineAway
@@ -44,16 +45,20 @@ class Round:
 
 def push(around: Runtime, case_id: str) -> bool:
     """Tell the engine that a case wants a leg, unless a living leg has it. False: not now."""
-    case = around.files.case(case_id)
     lease = timedelta(seconds=around.lease)
-    if case.leg_seen_at is not None and case.leg_seen_at > around.files.now() - lease:
-        return True
-    if not around.files.claim_push(case_id, again_after=lease):
-        return True
     try:
-        around.engine.resume(case_id)
+        seen = around.files.case(case_id).leg_seen_at
+        if seen is not None and seen > around.files.now() - lease:
+            return True
+        if around.files.claim_push(case_id, again_after=lease):
+            around.engine.resume(case_id)
     except EngineAway as away:
         logger.warning("Case %s is due a leg and will be tried again: %s", case_id, away)
+        return False
+    except DBAPIError as error:
+        # What the leg is for is recorded; whoever recorded it must not be told that it is not.
+        cause = type(error).__name__
+        logger.warning("Case %s is due a leg and will be tried again: the database answers %s.", case_id, cause)
         return False
     return True
 
@@ -90,37 +95,45 @@ def tick(around: Runtime) -> Round:
     except EngineAway as away:
         logger.warning("Cancelled runs could not be looked for and will be again: %s", away)
     _open(around, done, now - max(lease, timedelta(seconds=5)))
-    for case_id in around.files.unsettled(closed_before=now - lease):
-        _settle(around, case_id)
+    _settle(around, now - lease)
     for case_id in around.files.unpushed(before=now - lease):
-        done.woken += push(around, case_id)
+        if not push(around, case_id):
+            break  # what is away now would hold up every other case for as long
+        done.woken += 1
     return done
 
 
-def _settle(around: Runtime, case_id: str) -> None:
-    """See to it that the engine's run of a closed case has ended too: its last leg may have been killed."""
-    try:
-        if around.engine.finished(case_id):
-            around.files.settle(case_id)
-        else:
-            around.engine.resume(case_id)
-    except EngineAway as away:
-        logger.warning("Case %s is closed; its run could not be looked at: %s", case_id, away)
+def _settle(around: Runtime, before: datetime) -> None:
+    """See to it that the engine's runs of closed cases have ended too: a last leg may have been killed."""
+    for case_id in around.files.unsettled(closed_before=before):
+        try:
+            if around.engine.finished(case_id):
+                around.files.settle(case_id)
+            else:
+                around.engine.resume(case_id)
+        except EngineAway as away:
+            logger.warning("Case %s is closed; its run could not be looked at: %s", case_id, away)
+            return
 
 
 def _due_waits(around: Runtime, done: Round) -> None:
     now = around.files.now()
+    asked: tuple[Column[Any], ...] = (waits.c.case_id, waits.c.wait, waits.c.due_at, waits.c.next_at, waits.c.looks)
     with around.files.reading() as connection:
         due = connection.execute(
-            select(waits.c.case_id, waits.c.wait, waits.c.due_at, waits.c.next_at, waits.c.looks)
+            select(*asked)
             .where(waits.c.state == "open", waits.c.next_at <= now)
             # One order for all copies of the clock: they lock the cases of a batch one after the other.
             .order_by(waits.c.due_at, waits.c.case_id, waits.c.wait)
         ).all()
     for start in range(0, len(due), AT_ONCE):
-        with around.files.writing() as connection:
-            for wait in due[start : start + AT_ONCE]:
-                done.deadlines += _due_wait(around, connection, wait, now)
+        try:
+            with around.files.writing() as connection:
+                passed = [_due_wait(around, connection, wait, now) for wait in due[start : start + AT_ONCE]]
+        except OperationalError as error:
+            logger.warning("Due questions wait for the next round: the database answers %s.", type(error).__name__)
+        else:
+            done.deadlines += sum(passed)
 
 
 def _due_wait(around: Runtime, connection: Connection, wait: Row[Any], now: datetime) -> bool:
@@ -153,6 +166,7 @@ def _open(around: Runtime, done: Round, before: datetime) -> None:
             done.woken += 1
         except EngineAway as away:
             logger.warning("Case %s has not begun and will be tried again: %s", case_id, away)
+            return
 
 
 def start(around: Runtime, process: str, subject: str, parameters: dict[str, object]) -> tuple[str | None, bool]:

@@ -75,7 +75,7 @@ class Wait:
     quorum: Quorum = ANY
     default: Form | None = None
     refused: Callable[[Heard, Refused], object] | None = None
-    settled: Callable[[Form | None, Mapping[str, object]], object] | None = None
+    settled: Callable[[Form | None, Sequence[object]], object] | None = None
 
 
 def wait_for(
@@ -96,7 +96,7 @@ def wait_for(
     quorum: Quorum = ANY,
     default: F | None = None,
     refused: Callable[[Heard, Refused], object] | None = None,
-    settled: Callable[[F | None, Mapping[str, object]], object] | None = None,
+    settled: Callable[[F | None, Sequence[object]], object] | None = None,
 ) -> F | None:
     """Ask people, and wait for the answer or the deadline.
 
@@ -118,7 +118,7 @@ def wait_for(
         default: the answer that holds when the deadline passes; otherwise that is None.
         refused: the step that tells somebody, where they answered in the system looked at, why it does not count.
         settled: the step that shows the outcome where the question was announced: it gets the answer (None: the
-            deadline passed) and what `announce` gave for each person's id.
+            deadline passed) and what `announce` and `remind` gave for each person.
 
     Returns:
         The filled form, with `by`, or None when the deadline passed first.
@@ -140,7 +140,7 @@ def wait_for(
         quorum,
         default,
         refused,
-        cast("Callable[[Form | None, Mapping[str, object]], object] | None", settled),
+        cast("Callable[[Form | None, Sequence[object]], object] | None", settled),
     )
     return cast("F | None", ask(body, body.take(key), wait))
 
@@ -179,13 +179,10 @@ def _given(wait: Wait, done: Entry) -> Form | None:
     return wait.default.model_copy().answered("deadline", "clock", done.at) if wait.default is not None else None
 
 
-def _announced(body: leg.Body, name: str) -> dict[str, object]:
-    """What announcing gave, by the id of the person told: where a message stands, for instance."""
-    told: dict[str, object] = {}
-    for entry in body.entries:
-        if entry.kind is Kind.STEP_DONE and entry.key.startswith(f"{name}>tell:"):
-            told.setdefault(entry.key.removeprefix(f"{name}>tell:").split(">", 1)[0], entry.payload["result"])
-    return told
+def _announced(body: leg.Body, name: str) -> list[object]:
+    """What announcing and reminding gave: where the messages stand, for instance."""
+    told = tuple(f"{name}>{way}" for way in ("tell:", "reminder-"))
+    return [e.payload["result"] for e in body.entries if e.kind is Kind.STEP_DONE and e.key.startswith(told)]
 
 
 def _open(body: leg.Body, name: str, wait: Wait) -> None:
@@ -207,7 +204,12 @@ def _open(body: leg.Body, name: str, wait: Wait) -> None:
         "form": wait.form.form_name(),
     }
     # How many must agree is settled now: whoever an escalation adds may agree as well, and need not.
-    needs = wait.quorum.of(len(wait.who.people))
+    try:
+        needs = wait.quorum.of(sum(person.id not in wait.not_by for person in wait.who.people))
+    except ValueError as error:
+        raise leg.Halted(
+            f"Case {body.case_id}: {name} cannot be asked: {error} Correct the policy or the roles, then retry."
+        ) from None
     if wait.quorum != ANY:
         payload["needs"] = needs
     with body.runtime.files.writing() as connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -208,8 +208,19 @@ def gateway(wired: Wired) -> Gateway:
         zendesk_secret=_plain(settings.zendesk.webhook_secret),
         slack_secret=_plain(settings.slack.signing_secret),
         slack_origins=settings.slack.response_origins,
+        subject_page=_subject_page(wired.systems.places.ticket_page),
         tick_seconds=settings.tick_seconds,
     )
+
+
+def _subject_page(ticket_page: str) -> Callable[[str], str | None]:
+    """The page of a ticket, when that is what a subject names (`zendesk:ticket:4711`)."""
+
+    def page(subject: str) -> str | None:
+        kind, _, ticket = subject.rpartition(":")
+        return ticket_page.format(ticket=ticket) if kind == "zendesk:ticket" else None
+
+    return page
 
 
 def prepare_prefect(settings: Settings) -> None:
@@ -230,6 +241,9 @@ def prepare_prefect(settings: Settings) -> None:
             )
         return
     os.environ.update({"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"})
+    # A server that hangs holds nobody up for minutes: what it was to be asked stands in the case file.
+    os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "0")
     os.environ.setdefault("PREFECT_HOME", str(settings.home.absolute() / "prefect"))
     if api_url is not None:
         os.environ["PREFECT_API_URL"] = api_url

@@ -487,7 +487,7 @@ def ask_operators(
     )
 
 
-def show_outcome(ticket: int, key: str, told: Mapping[str, object], given: Form | None, outcome: str) -> None:
+def show_outcome(ticket: int, key: str, told: Sequence[object], given: Form | None, outcome: str) -> None:
     """Let the Slack messages that asked say who settled the question and when; their buttons go."""
     named: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket), "question": key}
     named["at"] = given.at if given is not None else clock.now()

@@ -91,9 +91,9 @@ def ask_in_slack(
     return _post(invitation.person, messages.render(message, **values, **secrets).body, more)
 
 
-def asked_in_slack(told: Mapping[str, object]) -> list[MessageRef]:
-    """Where the messages stand that `ask_in_slack` posted, from what announcing gave for each person."""
-    return [MessageRef.model_validate(ref) for ref in told.values() if ref is not None]
+def asked_in_slack(told: Sequence[object]) -> list[MessageRef]:
+    """Where the messages stand that `ask_in_slack` posted, from what announcing and reminding gave."""
+    return [MessageRef.model_validate(ref) for ref in told if isinstance(ref, dict)]
 
 
 @step(repeatable=True)

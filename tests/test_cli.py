@@ -551,6 +551,10 @@ def test_prefect_yaml_says_what_is_deployed() -> None:
         (one["name"], one["flow_name"], one["entrypoint"], tuple(one["tags"]), one["work_pool"]["name"])
         for one in written["deployments"]
     ] == [(settings.deployment, one.process, one.entrypoint, one.tags, settings.work_pool) for one in DEPLOYMENTS]
+    assert [
+        [(timed["cron"], timed["timezone"], timed.get("parameters", {})) for timed in one.get("schedules", [])]
+        for one in written["deployments"]
+    ] == [[(timed.cron, timed.zone, timed.parameters) for timed in one.schedules] for one in DEPLOYMENTS]
     ours = {name for name, one in processes.items() if one.function.__module__.startswith("flows.")}
     assert {one.process for one in DEPLOYMENTS} == ours
     assert {trigger.process for trigger in TRIGGERS} <= {one.process for one in DEPLOYMENTS}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import shlex
 import shutil
@@ -18,15 +20,21 @@ import typer
 import yaml
 from pydantic import BaseModel
 
-from casework import schema
+from casework import clock, schema
+from casework import people as casework_people
+from casework.answer import Offer, Refusal, Refused, answer
 from casework.case import Kind
 from casework.cli import app
+from casework.people import Identity, Quorum
 from casework.sandbox import misbehave, server
 from casework.sandbox.deliverables import FAULTS
+from casework.schedule import Due
 from casework.settings import Settings
+from casework.wait import Form, wait_for
 from casework.wiring import NEEDED
 from policies.data_export import NUMBERS, Ending
 from policies.messages import CATALOGUES
+from tests.desk import Desk
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -294,6 +302,83 @@ def test_the_why_page_has_a_reason_for_each_dependency() -> None:
             assert re.search(rf"(?<![\w-]){re.escape(package)}(?![\w-])", told), package
 
 
+# -- how a question is asked
+
+
+def test_the_waits_page_has_every_option() -> None:
+    """The options are the parameters of `wait_for` in their order; the page marks which must be given."""
+    rows = table("reference/waits.md", "Options")
+    parameters = inspect.signature(wait_for).parameters
+    assert [row[0] for row in rows] == list(parameters)
+    needed = [name for name, one in parameters.items() if one.default is inspect.Parameter.empty]
+    assert [row[0] for row in rows if row[2] == "must be given"] == needed
+    assert all(row[1] and row[2] for row in rows)
+
+
+def test_the_waits_page_has_what_a_form_says() -> None:
+    """What an answered form says beside its fields stands there."""
+    properties = {name for name, one in vars(Form).items() if isinstance(one, property)}
+    assert set(column("reference/waits.md", "Forms")) == properties
+
+
+def test_the_waits_page_has_every_field_of_a_quorum() -> None:
+    """Fields and defaults are those of the code, and the ready-made ones are named."""
+    rows = table("reference/waits.md", "Several people")
+    assert [(row[0], row[2]) for row in rows] == [(n, said(f.default)) for n, f in Quorum.model_fields.items()]
+    text = (DOCS / "reference" / "waits.md").read_text()
+    for ready, value in vars(casework_people).items():
+        if isinstance(value, Quorum):
+            assert f"| `{ready}` |" in text, ready
+
+
+def test_the_waits_page_has_every_refusal() -> None:
+    """Each reason for which an answer does not count stands there as the file has it and as people are told it."""
+    rows = table("reference/waits.md", "Who may answer")
+    assert [tuple(row) for row in rows] == [(why.name.lower(), why.value) for why in Refusal]
+
+
+def test_the_waits_page_has_every_delay_and_what_comes_due() -> None:
+    """Each kind of delay, shown as it is called, and each kind of thing that comes due."""
+    delays = {name for name in clock.__all__ if hasattr(getattr(clock, name), "after")} - {"Delay"}
+    assert {cell.partition("(")[0] for cell in column("reference/waits.md", "Delays")} == delays
+    for cell in column("reference/waits.md", "Delays"):
+        name, _, given = cell.partition("(")
+        arguments = given.removesuffix(")").replace("time(10)", "time").split(", ")
+        assert len(arguments) == len(inspect.signature(getattr(clock, name)).parameters), cell
+    assert column("reference/waits.md", "Deadlines, reminders and escalations") == list(Due)
+
+
+def test_the_example_of_a_wait_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
+    """The page's example is a whole module: its people are told, its rules hold, and its deadline ends it."""
+    (example,) = re.findall(
+        r"^```python\n(.*?)^```", (DOCS / "reference" / "waits.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "example_of_a_wait.py").write_text(example)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("example_of_a_wait")
+    run = desk.start("release", number=7, author="staff-11")
+
+    def say(staff: str, **values: str) -> Refusal | None:
+        identity = Identity(kind="person", value=staff)
+        told = answer(Offer(run.case_id, "release/1", values, "link", identity))
+        desk.settle()
+        return told.why if isinstance(told, Refused) else None
+
+    assert say("staff-11", verdict="yes") is Refusal.FOUR_EYES
+    assert say("staff-21", verdict="yes") is Refusal.NOT_YOURS
+    assert say("staff-12", verdict="no") is Refusal.INVALID
+    assert say("staff-12", verdict="yes") is None
+    assert desk.waiting(run) == ["release/1"]
+    desk.advance(days=1.1)
+    assert say("staff-21", verdict="yes") is None
+    assert desk.ending(run) == "released"
+    assert [entry.key for entry in desk.entries(run, Kind.REMINDER_SENT)] == ["release/1>reminder-1"]
+
+    run = desk.start("release", number=8, author="staff-11")
+    desk.advance(days=3)
+    assert desk.ending(run) == "kept back"
+
+
 # -- the tutorial
 
 
@@ -336,7 +421,7 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
         timeout=120,
     )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-1000:]
-    assert re.search(r"\b4 passed", ran.stdout), ran.stdout[-500:]
+    assert re.search(r"\b5 passed", ran.stdout), ran.stdout[-500:]
     lint = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--no-cache", "flows", "tasks", "tests/scenarios/test_call_back.py"],
         cwd=tmp_path,

@@ -46,7 +46,7 @@ def test_how_many_must_agree(quorum: Quorum, asked: int, needed: int) -> None:
 
 def test_more_than_can_be_asked_cannot_agree() -> None:
     """A rule that asks for more people than there are is not quietly made weaker."""
-    with pytest.raises(ValueError, match="3 people have to agree, and only 2 can be asked"):
+    with pytest.raises(ValueError, match="3 people have to agree, and only 2 may"):
         Quorum(needs=3).of(2)
 
 

@@ -3,7 +3,8 @@
 A button's `value` is the signed invitation of the person asked. Its `action_id` is the answer
 (`decide:verdict=approve`), or the part of it with which a modal asks for the rest (`ask:verdict=deny`). Who presses
 and who submits is what Slack says. Slack repeats no press that fails, so it is answered only after the answer is
-recorded. Source: Slack "Handling user interaction", "Modals", "Verifying requests from Slack".
+recorded; while that cannot be done, Slack and the person are told so. Source: Slack "Handling user interaction",
+"Modals", "Verifying requests from Slack".
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import parse_qs
@@ -24,9 +25,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from casework import tick
+from casework import database, tick
 from casework.answer import Accepted, Form, Offer, Refusal, Refused, answer, forms
-from casework.gateway.faults import told
+from casework.gateway.faults import NOT_RECORDED, fault, told
 from casework.gateway.hooks import demand_signature
 from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.modals import Modal, modal, notice, problems, typed
@@ -44,6 +45,10 @@ logger = logging.getLogger(__name__)
 DECIDE, ASK = "decide:", "ask:"
 RECORDED = "Your answer is recorded. Thank you."
 CHANGED = "Your answer was not recorded: this button was changed. Use the one in our message."
+AWAY = "Nothing was recorded: our records cannot be reached just now. Press again in a moment."
+
+LANES = 64
+"""So many deliveries are taken at once; two of the same press or submission come one after the other."""
 
 
 class _Person(BaseModel):
@@ -74,7 +79,10 @@ class Interaction(BaseModel):
 def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
     """`/hooks/slack`, for events and interactivity."""
     routes = APIRouter()
-    one_at_a_time = threading.Lock()
+    lanes = [threading.Lock() for _ in range(LANES)]
+
+    def one_at_a_time(delivery: str) -> threading.Lock:
+        return lanes[hash(delivery) % LANES]
 
     @routes.post("/hooks/slack")
     def slack(request: Request, body: Annotated[bytes, Depends(raw_body)]) -> Response:
@@ -87,8 +95,9 @@ def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
             return _event(body)
         pressed = _pressed(body)
         if pressed.type == "view_submission" and pressed.view is not None:
-            with one_at_a_time:
-                return _submitted(gateway, inbox, pressed.user.id, pressed.view, sha256(body).hexdigest()[:32])
+            delivery = sha256(body).hexdigest()[:32]
+            with one_at_a_time(delivery):
+                return _submitted(gateway, inbox, pressed.user.id, pressed.view, delivery)
         button = pressed.button() if pressed.type == "block_actions" else None
         if button is None:
             return Response(status_code=200)
@@ -97,17 +106,14 @@ def router(gateway: Gateway, inbox: Inbox) -> APIRouter:
                 400, "This is not a press as Slack documents it: it has no action_ts. Nothing was stored."
             )
         delivery = f"{pressed.trigger_id}:{button.action_ts}"
-        with one_at_a_time:
-            if inbox.knows("slack", delivery):
-                return Response(status_code=200)
-            if button.action_id.startswith(ASK):
-                inbox.store([Hook("slack", delivery, "modal.wanted", "case:none")], handled=True)
-                return Response(status_code=200, background=BackgroundTask(_ask, gateway, pressed, button))
-            outcome = _offer(gateway, pressed.user.id, button, f"slack:{delivery}")
-            subject = outcome.case_id if isinstance(outcome, Accepted) else "none"
-            inbox.store([Hook("slack", delivery, "button.pressed", f"case:{subject}")], handled=True)
-        after = BackgroundTask(_afterwards, gateway, outcome, pressed.response_url)
-        return Response(status_code=200, background=after)
+        try:
+            with one_at_a_time(delivery):
+                return _taken(gateway, inbox, pressed, button, delivery)
+        except database.AWAY as error:
+            logger.error("A Slack press could not be recorded, and its person is told so: %s", told(error))
+            answered = fault(request.url.path, 503, AWAY, retry_after=5)
+            answered.background = BackgroundTask(_say, gateway, pressed.response_url, AWAY)
+            return answered
 
     return routes
 
@@ -131,6 +137,27 @@ def _pressed(body: bytes) -> Interaction:
         raise HTTPException(
             400, f"This is not an interaction as Slack documents it: {kind}. Nothing was stored."
         ) from None
+
+
+def _taken(gateway: Gateway, inbox: Inbox, pressed: Interaction, button: _Action, delivery: str) -> Response:
+    """A press that is new opens a modal or answers; what becomes of it is said after Slack is answered."""
+    if button.action_id.startswith(ASK):
+        known = not inbox.store([Hook("slack", delivery, "modal.wanted", "case:none")], handled=True)
+        return Response(status_code=200, background=None if known else BackgroundTask(_ask, gateway, pressed, button))
+    if inbox.knows("slack", delivery):
+        return Response(status_code=200)
+    outcome = _offer(gateway, pressed.user.id, button, f"slack:{delivery}")
+    subject = outcome.case_id if isinstance(outcome, Accepted) else "none"
+    _remember(inbox, Hook("slack", delivery, "button.pressed", f"case:{subject}"))
+    return Response(status_code=200, background=BackgroundTask(_afterwards, gateway, outcome, pressed.response_url))
+
+
+def _remember(inbox: Inbox, delivery: Hook) -> None:
+    """Know a delivery again. What it answered is in the case file already, and is not taken back if this fails."""
+    try:
+        inbox.store([delivery], handled=True)
+    except database.AWAY as error:
+        logger.warning("A Slack delivery was acted on and would be offered again if repeated: %s", told(error))
 
 
 def _offer(gateway: Gateway, user: str, button: _Action, reference: str) -> Accepted | str:
@@ -182,6 +209,9 @@ def _ask(gateway: Gateway, pressed: Interaction, button: _Action) -> None:
         form = _form(gateway, read_token(gateway.runtime.secret, button.value))
     except ValueError:
         form = CHANGED
+    except database.AWAY as error:
+        logger.error("A question could not be looked up for a Slack modal: %s", told(error))
+        form = AWAY
     sentence = form if isinstance(form, str) else None
     if not isinstance(form, str):
         try:
@@ -198,6 +228,16 @@ def _ask(gateway: Gateway, pressed: Interaction, button: _Action) -> None:
 
 
 def _submitted(gateway: Gateway, inbox: Inbox, user: str, view: Modal, delivery: str) -> Response:
+    """The answer that a modal gives; while it cannot be recorded, the modal stays with what was typed, and says so."""
+    try:
+        return _filled_in(gateway, inbox, user, view, delivery)
+    except database.AWAY as error:
+        logger.error("A Slack modal could not be recorded, and says so: %s", told(error))
+        shown = next(iter(view.state.values), None)
+        return _shown(NOT_RECORDED) if shown is None else _wrong({shown: NOT_RECORDED})
+
+
+def _filled_in(gateway: Gateway, inbox: Inbox, user: str, view: Modal, delivery: str) -> Response:
     """The answer that a modal gives. What the form does not allow is told at its field, and the modal stays."""
     if not view.callback_id.startswith(ASK) or inbox.knows("slack", delivery):
         return Response(status_code=200)
@@ -212,13 +252,17 @@ def _submitted(gateway: Gateway, inbox: Inbox, user: str, view: Modal, delivery:
     outcome = _answered(invitation, user, filled, f"slack:{view.id}:{delivery}")
     if isinstance(outcome, Refused):
         if outcome.why is Refusal.INVALID and not isinstance(form, str):
-            errors = problems(form, given, outcome.sentence)
-            return JSONResponse({"response_action": "errors", "errors": errors})
+            return _wrong(problems(form, given, outcome.sentence))
         return _shown(_why(gateway, invitation, outcome))
-    inbox.store([Hook("slack", delivery, "modal.submitted", f"case:{outcome.case_id}")], handled=True)
+    _remember(inbox, Hook("slack", delivery, "modal.submitted", f"case:{outcome.case_id}"))
     response = _shown(RECORDED)
     response.background = BackgroundTask(tick.push, gateway.runtime, outcome.case_id)
     return response
+
+
+def _wrong(problems: Mapping[str, str]) -> Response:
+    """The modal stays, with a sentence at each of these fields."""
+    return JSONResponse({"response_action": "errors", "errors": dict(problems)})
 
 
 def _shown(sentence: str) -> Response:
@@ -227,9 +271,10 @@ def _shown(sentence: str) -> Response:
 
 
 def _afterwards(gateway: Gateway, outcome: Accepted | str, response_url: str) -> None:
+    # Said first: telling the engine may take its time or fail while it is away, and the clock sees to that.
+    _say(gateway, response_url, RECORDED if isinstance(outcome, Accepted) else outcome)
     if isinstance(outcome, Accepted):
         tick.push(gateway.runtime, outcome.case_id)
-    _say(gateway, response_url, RECORDED if isinstance(outcome, Accepted) else outcome)
 
 
 def _say(gateway: Gateway, response_url: str, sentence: str) -> None:

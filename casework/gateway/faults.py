@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse, Response
 from casework.gateway.pages import page
 from casework.systems.errors import SystemFault
 
-__all__ = ["fault", "told"]
+__all__ = ["NOT_RECORDED", "fault", "told"]
+
+NOT_RECORDED = "Your answer was not recorded: our records cannot be reached just now. Send it again in a moment."
 
 _MACHINES = re.compile(r"/(hooks/.*|health|ready|d/[^/]*/ack)")
 

@@ -1,8 +1,10 @@
-"""Whether this process is up, and whether it can work."""
+"""Whether this process is up, and whether it can serve.
+
+It serves while the engine is away: answers, hooks and downloads need the case database alone. So readiness does not
+ask the engine, lest an orchestrator close the door to everybody for as long as its server is down.
+"""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 from fastapi import APIRouter
 from sqlalchemy import inspect
@@ -11,7 +13,6 @@ from starlette.responses import JSONResponse, Response
 
 from casework import schema
 from casework.delivery import links
-from casework.engine import EngineAway
 from casework.gateway.parts import Gateway
 
 __all__ = ["router"]
@@ -27,10 +28,9 @@ def router(gateway: Gateway) -> APIRouter:
 
     @routes.get("/ready")
     def ready() -> Response:
-        problems = {"database": _database(gateway), "engine": _engine(gateway)}
-        missing = {name: problem for name, problem in problems.items() if problem is not None}
-        if missing:
-            return JSONResponse({"status": "not ready", "problems": missing}, 503, {"Retry-After": "5"})
+        problem = _database(gateway)
+        if problem is not None:
+            return JSONResponse({"status": "not ready", "problems": {"database": problem}}, 503, {"Retry-After": "5"})
         return JSONResponse({"status": "ready"})
 
     return routes
@@ -44,12 +44,4 @@ def _database(gateway: Gateway) -> str | None:
     missing = sorted({*schema.metadata.tables, *links.metadata.tables} - present)
     if missing:
         return f"The case database lacks {', '.join(missing)}: migrate it to this release."
-    return None
-
-
-def _engine(gateway: Gateway) -> str | None:
-    try:
-        gateway.runtime.engine.cancelled_runs(timedelta(seconds=1))
-    except EngineAway as away:
-        return str(away)
     return None

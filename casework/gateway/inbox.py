@@ -1,7 +1,8 @@
 """The hook inbox: what vendors tell us is written down before they are answered, and handled afterwards.
 
 A hook is a hint that something is new, so only ids are kept of it: what happened, to what. It is tried until
-it is handled; handling it twice is harmless, because whoever handles it looks at the truth.
+it is handled, by one gateway at a time: a try counts from its beginning, so a gateway that is killed in it leaves the
+hook to whoever looks next. Handling it again later is harmless, because whoever handles it looks at the truth.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from casework.case import CaseFiles
 from casework.gateway.faults import told
 from casework.schema import hooks
 
-__all__ = ["Hook", "Inbox", "patience"]
+__all__ = ["LONGEST_TRY", "Hook", "Inbox", "patience", "tries_within"]
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
+LONGEST_TRY = timedelta(minutes=1)
+"""For so long nobody else tries a hook that was taken up: whoever did is done by then, or dead."""
 KEPT = timedelta(days=30)
 ROUND = 500
 
@@ -41,7 +44,21 @@ class Hook:
 
 def patience(tries: int) -> timedelta:
     """How long after its arrival a hook that failed `tries` times is due: pauses double up to ten minutes."""
-    return sum((min(FIRST_PAUSE * 2 ** min(n, 10), LONGEST_PAUSE) for n in range(tries)), timedelta())
+    return sum((_pause(number) for number in range(tries)), timedelta())
+
+
+def tries_within(age: timedelta) -> int:
+    """How many tries a hook of this age has behind it: the next one is due when it is older."""
+    tries, due = 0, timedelta()
+    while due <= age:
+        due += _pause(tries)
+        tries += 1
+    return tries
+
+
+def _pause(number: int) -> timedelta:
+    doubled: timedelta = FIRST_PAUSE * 2 ** min(number, 10)
+    return min(doubled, LONGEST_PAUSE)
 
 
 class Inbox:
@@ -93,16 +110,16 @@ class Inbox:
     def _due(self) -> Sequence[Row[Any]]:
         now = self._files.now()
         with self._files.reading() as connection:
-            rows: Sequence[Row[Any]] = connection.execute(
-                select(hooks)
-                .where(hooks.c.handled_at.is_(None))
-                .order_by(hooks.c.received_at, hooks.c.delivery)
-                .limit(ROUND)
+            rows = connection.execute(
+                select(hooks).where(hooks.c.handled_at.is_(None)).order_by(hooks.c.received_at, hooks.c.delivery)
             ).all()
-        return [row for row in rows if row.received_at + patience(row.tries) <= now]
+        return [row for row in rows if row.received_at + patience(row.tries) <= now][:ROUND]
 
     def _one(self, row: Row[Any]) -> bool:
-        values: dict[str, object]
+        tries = self._take(row)
+        if tries is None:
+            return False
+        this = (hooks.c.vendor == row.vendor, hooks.c.delivery == row.delivery)
         try:
             self._handle(row.event, row.subject)
         except Exception as error:  # noqa: BLE001 - noted with the hook, which is tried again
@@ -112,10 +129,23 @@ class Inbox:
                 row.subject,
                 told(error),
             )
-            values = {"tries": hooks.c.tries + 1, "problem": told(error)[:400]}
-        else:
-            values = {"handled_at": self._files.now(), "problem": None}
-        same = (hooks.c.vendor == row.vendor, hooks.c.delivery == row.delivery)
+            failed = {"tries": tries_within(self._files.now() - row.received_at), "problem": told(error)[:400]}
+            with self._files.writing() as connection:
+                connection.execute(update(hooks).where(*this, *_untouched(tries)).values(failed))
+            return False
         with self._files.writing() as connection:
-            connection.execute(update(hooks).where(*same).values(values))
-        return "handled_at" in values
+            connection.execute(update(hooks).where(*this).values(handled_at=self._files.now(), problem=None))
+        return True
+
+    def _take(self, row: Row[Any]) -> int | None:
+        """Begin a try, for as long as one may last; its number, or None when another gateway was first."""
+        tries = tries_within(self._files.now() - row.received_at + LONGEST_TRY)
+        this = (hooks.c.vendor == row.vendor, hooks.c.delivery == row.delivery)
+        with self._files.writing() as connection:
+            taken = connection.execute(update(hooks).where(*this, *_untouched(row.tries)).values(tries=tries))
+        return tries if taken.rowcount == 1 else None
+
+
+def _untouched(tries: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Nobody has tried or handled a hook since it had so many tries behind it."""
+    return hooks.c.tries == tries, hooks.c.handled_at.is_(None)

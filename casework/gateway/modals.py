@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic import Field as Limited
 
 from casework.answer import Form
-from casework.gateway.questions import Field, fields, values
+from casework.gateway.questions import Field, fields, values, wrong
 
 __all__ = ["Modal", "modal", "notice", "problems", "typed"]
 
@@ -85,9 +85,8 @@ def typed(form: type[Form], given: Mapping[str, str], view: Modal) -> dict[str, 
 
 def problems(form: type[Form], given: Mapping[str, str], sentence: str) -> dict[str, str]:
     """Where the sentence belongs, by the fields it names; a sentence about the whole stands at the first field."""
-    rest = [field.name for field in _rest(form, given)]
-    wrong = [name for name in rest if f"{name}:" in sentence] or rest[:1]
-    return dict.fromkeys(wrong, sentence)
+    rest = _rest(form, given)
+    return dict.fromkeys(wrong(rest, sentence) or [field.name for field in rest[:1]], sentence)
 
 
 def _rest(form: type[Form], given: Mapping[str, str]) -> Sequence[Field]:

@@ -32,6 +32,7 @@ class Gateway:
         zendesk_secret: the webhook signing secret; None: there are no Zendesk hooks.
         slack_secret: the app's signing secret; None: there is no Slack app.
         slack_origins: where a `response_url` may lead.
+        subject_page: the address at which colleagues see what a case is about, or None where it has no page.
         tick_seconds: how often the clock looks.
     """
 
@@ -45,4 +46,5 @@ class Gateway:
     zendesk_secret: str | None = field(default=None, repr=False)
     slack_secret: str | None = field(default=None, repr=False)
     slack_origins: tuple[str, ...] = ("https://hooks.slack.com",)
+    subject_page: Callable[[str], str | None] = lambda _: None
     tick_seconds: float = 5.0

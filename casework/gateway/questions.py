@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from casework.answer import Form
 
-__all__ = ["Field", "fields", "values"]
+__all__ = ["Field", "fields", "values", "wrong"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ def values(of: Sequence[Field], typed: Mapping[str, str]) -> dict[str, object]:
         elif typed.get(field.name, "").strip():
             found[field.name] = typed[field.name]
     return found
+
+
+def wrong(of: Sequence[Field], sentence: str) -> list[str]:
+    """The names of the fields that a sentence about what is wrong names, as `answer` writes it (`reason: …`)."""
+    return [field.name for field in of if re.search(rf"(?<!\w){re.escape(field.name)}: ", sentence)]
 
 
 def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:

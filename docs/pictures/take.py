@@ -25,6 +25,7 @@ T = TypeVar("T")
 FOLDER = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
 CUSTOMER, TEAM, CSM = "user-88", "team-104", "staff-13"
+OTHERS = ("user-83", "user-90", "user-91", "user-93")
 SIZE = ViewportSize(width=1400, height=1000)
 DELIVERABLE_BYTES = 24_000_000
 
@@ -61,7 +62,11 @@ class Scene:
     @property
     def story(self) -> str:
         """The page of the case's story in the Prefect UI."""
-        wanted = {"artifacts": {"key": {"any_": [f"story-{self.case}"]}}}
+        return self.artifact(f"story-{self.case}")
+
+    def artifact(self, key: str) -> str:
+        """The page of an artifact in the Prefect UI."""
+        wanted = {"artifacts": {"key": {"any_": [key]}}}
         (told,) = self.players.web.post(f"{self.prefect}/api/artifacts/filter", json=wanted).json()
         return f"{self.prefect}/artifacts/artifact/{told['id']}"
 
@@ -104,6 +109,11 @@ def main() -> None:
         page.goto(scene.story)
         page.get_by_text("Waiting for csm").wait_for()
         scene.take("story")
+        for user in OTHERS:
+            scene.players.act("customer", "open_ticket", user_id=user)
+        page.goto(scene.artifact("inbox"))
+        page.get_by_text(f"{1 + len(OTHERS)} questions are open").wait_for(timeout=120_000)
+        scene.take("inbox")
 
         asked = until(lambda: scene.players.asked(scene.ticket, CSM))
         page.goto(asked.link)

@@ -131,10 +131,14 @@ def test_decided_while_the_form_was_open(place: Place) -> None:
 
 
 def test_another_persons_token(place: Place) -> None:
-    """A link signed for somebody who was not asked cannot answer; the attempt is recorded."""
+    """A link signed for somebody who was not asked shows why it cannot answer, and no form; an attempt is recorded."""
     run = place.start()
-    refused = post(place, place.token(run, BEN), verdict="approve")
-    assert (refused.status_code, "put to somebody else" in refused.text) == (403, True)
+    token = place.token(run, BEN)
+    shown = place.client.get(f"/decide/{token}")
+    assert (shown.status_code, "put to somebody else" in shown.text, "<form" in shown.text) == (403, True, False)
+    assert place.desk.entries(run, Kind.ANSWER_OFFERED) == []
+    typed = {"csrf": place.gateway_csrf(token), "verdict": "approve"}
+    assert place.client.post(f"/decide/{token}", data=typed, headers=OURS).status_code == 403
     assert [e.payload["why"] for e in place.desk.entries(run, Kind.ANSWER_REFUSED)] == ["not_yours"]
     assert place.desk.waiting(run) == ["approval/1"]
 
@@ -232,7 +236,7 @@ def test_a_page_that_withholds_its_address_is_ours(place: Place) -> None:
 def test_the_forms_value_is_needed(place: Place) -> None:
     """Without the page's value, or with that of another link, the form does nothing."""
     run = place.start()
-    other = place.csrf(place.client.get(f"/decide/{place.token(run, BEN)}"))
+    other = place.gateway_csrf(place.token(run, BEN))
     for csrf in ("", other):
         typed = {"csrf": csrf, "verdict": "approve"}
         sent = place.client.post(f"/decide/{place.token(run)}", data=typed, headers=OURS)

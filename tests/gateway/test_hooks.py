@@ -7,20 +7,25 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from casework.case import Kind
+from casework.case import CaseFiles, Kind
+from casework.database import connect
 from casework.gateway import create_app
-from casework.gateway.inbox import Hook, patience
+from casework.gateway import inbox as inbox_module
+from casework.gateway.inbox import LONGEST_PAUSE, LONGEST_TRY, Hook, Inbox, patience, tries_within
 from casework.schema import asana_hooks, hooks
 from casework.systems.errors import Temporary
+from tests.desk import Desk
 from tests.gateway.conftest import ASANA_SECRET, URL, Place
 
 
@@ -194,6 +199,95 @@ def test_a_failing_hook_is_tried_again_with_growing_pauses(place: Place) -> None
     place.desk.engine.sleep(5)
     assert place.inbox().work() == 1
     assert [subject for _, subject in place.hints] == ["zendesk:ticket:2", "zendesk:ticket:1"]
+
+
+class Killed(BaseException):
+    """The gateway is killed."""
+
+
+def test_a_hook_is_handled_by_one_of_two_gateways(any_desk: Desk) -> None:
+    """Two gateways that work through one inbox at the same time, each with connections of its own, share the hooks:
+    both are in the middle of one at once, and none is handled by both."""
+    url = any_desk.database.url.render_as_string(hide_password=False)
+    databases = [connect(url), connect(url)]
+    handled: list[str] = []
+    both_busy = threading.Barrier(2, timeout=20)
+
+    def handle(_event: str, subject: str) -> None:
+        handled.append(subject)
+        both_busy.wait()
+
+    gateways = [Inbox(CaseFiles(database, any_desk.engine.now, "test"), handle) for database in databases]
+    subjects = [f"zendesk:ticket:{number}" for number in range(20)]
+    gateways[0].store([Hook("zendesk", subject, "x", subject) for subject in subjects])
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(Inbox.work, gateways))
+    assert counts == [10, 10]
+    assert sorted(handled) == sorted(subjects)
+    assert gateways[0].work() == 0
+    for database in databases:
+        database.dispose()
+
+
+def test_a_hook_of_a_killed_gateway_comes_due_again(any_desk: Desk) -> None:
+    """A try that never ended leaves the hook to others once it would have, however long ago the hook came."""
+    for age in (0, 86_400):
+        tried: list[str] = []
+
+        def die(_event: str, subject: str, tried: list[str] = tried) -> None:
+            tried.append(subject)
+            raise Killed
+
+        inbox = Inbox(any_desk.files, die)
+        inbox.store([Hook("zendesk", f"e-{age}", "x", "zendesk:ticket:1")])
+        any_desk.engine.sleep(age)
+        with pytest.raises(Killed):
+            inbox.work()
+        other = Inbox(any_desk.files, lambda _event, _subject: None)
+        any_desk.engine.sleep(LONGEST_TRY.total_seconds() - 1)
+        assert other.work() == 0
+        any_desk.engine.sleep(LONGEST_PAUSE.total_seconds())
+        assert other.work() == 1
+        assert tried == ["zendesk:ticket:1"]
+
+
+def test_whoever_takes_too_long_changes_nothing_by_failing(any_desk: Desk) -> None:
+    """A try that fails after another gateway has taken the hook over leaves that gateway's try alone."""
+    inside = Inbox(any_desk.files, lambda _event, _subject: None)
+
+    def fail_late(_event: str, _subject: str) -> None:
+        any_desk.engine.sleep(120)
+        assert inside.work() == 1
+        raise Temporary("Zendesk", "read ticket 1", "failed to answer", status=503)
+
+    late = Inbox(any_desk.files, fail_late)
+    late.store([Hook("zendesk", "e-1", "x", "zendesk:ticket:1")])
+    assert late.work() == 0
+    with any_desk.files.reading() as connection:
+        row = connection.execute(select(hooks)).one()
+    assert row.handled_at is not None
+    assert row.problem is None
+
+
+def test_hooks_that_always_fail_do_not_keep_others_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many old hooks wait for their next try, a new one is handled at once."""
+    monkeypatch.setattr(inbox_module, "ROUND", 3)
+    place.inbox().store([Hook("zendesk", f"a-{number}", "x", f"zendesk:ticket:{number}") for number in range(9)])
+    place.fail = Temporary("Zendesk", "read ticket", "failed to answer", status=503)
+    for _ in range(3):
+        assert place.inbox().work() == 0
+    place.fail = None
+    place.desk.engine.sleep(1)
+    place.zendesk(event_id="new", ticket=4711)
+    assert place.inbox().work() == 1
+    assert place.hints == [("ticket.tags_changed", "zendesk:ticket:4711")]
+
+
+@given(age=st.timedeltas(timedelta(0), timedelta(days=3)))
+def test_the_next_try_is_the_first_that_is_not_past(age: timedelta) -> None:
+    """The tries behind a hook of some age put the next one after it, and the one before not after it."""
+    tries = tries_within(age)
+    assert patience(tries - 1) <= age < patience(tries)
 
 
 def test_an_unknown_error_keeps_its_words_to_itself(place: Place, caplog: pytest.LogCaptureFixture) -> None:
@@ -380,13 +474,20 @@ def test_secrets_are_not_shown(place: Place, caplog: pytest.LogCaptureFixture) -
 # Readiness
 
 
-def test_ready_says_what_is_missing(place: Place) -> None:
-    """/ready is 200 when database and engine answer, else 503 naming which does not; /health stays 200."""
-    assert place.client.get("/ready").json() == {"status": "ready"}
+def test_ready_while_the_engine_is_away(place: Place) -> None:
+    """The door stays open while the engine is away: answers and hooks are kept until it is back."""
     place.desk.engine.away = True
+    for path, status in (("/ready", "ready"), ("/health", "up")):
+        answer = place.client.get(path)
+        assert (answer.status_code, answer.json()) == (200, {"status": status})
+
+
+def test_not_ready_without_the_database(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database does not answer, /ready is 503 and says so; /health stays 200."""
+    monkeypatch.setattr(place.desk.files, "engine", create_engine(f"sqlite:///{tmp_path}/nowhere/cases.db"))
     answer = place.client.get("/ready")
     assert answer.status_code == 503
-    assert list(answer.json()["problems"]) == ["engine"]
+    assert "does not answer" in answer.json()["problems"]["database"]
     assert place.client.get("/health").status_code == 200
 
 

@@ -157,6 +157,12 @@ class Colour(StrEnum):
         ("link", "https://casework.example/d/aB_-9?x=1&y=2", "https://casework.example/d/aB_-9?x=1&y=2"),
         ("link", "http://127.0.0.1:4200/runs", "http://127.0.0.1:4200/runs"),
         ("link", "http://localhost:8080/d/1", "http://localhost:8080/d/1"),
+        ("links", ("https://a.example/1", "https://a.example/2"), ["https://a.example/1", "https://a.example/2"]),
+        (
+            "moments",
+            [datetime(2026, 3, 10, 16, 5, tzinfo=UTC), datetime(2026, 3, 11, 1, tzinfo=timezone(timedelta(hours=1)))],
+            ["Tuesday, 10 March 2026, 16:05 UTC", "Wednesday, 11 March 2026, 00:00 UTC"],
+        ),
         ("texts", ["a", "b"], ["a", "b"]),
     ],
 )
@@ -197,6 +203,10 @@ def test_links_in_slack() -> None:
         ("day", datetime(2026, 3, 10, tzinfo=UTC)),
         ("moment", datetime(2026, 3, 10)),  # noqa: DTZ001 - the point of it
         ("moment", date(2026, 3, 10)),
+        ("moments", datetime(2026, 3, 10, tzinfo=UTC)),
+        ("moments", [datetime(2026, 3, 10, tzinfo=UTC), "2026-03-10"]),
+        ("links", "https://a.example/"),
+        ("links", ["https://a.example/", "javascript:alert(1)"]),
         ("link", "http://casework.example/"),
         ("link", "http://localhost.evil.example/"),
         ("link", "http://127.0.0.1@evil.example/"),

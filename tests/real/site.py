@@ -49,7 +49,9 @@ class Prefect:
     """The Prefect server's API, as its UI uses it."""
 
     def __init__(self, address: str) -> None:
-        self._web = httpx.Client(base_url=f"{address}/api", timeout=30, trust_env=False)
+        # A kept connection could be closed by the server at the instant of its reuse.
+        fresh = httpx.Limits(keepalive_expiry=1)
+        self._web = httpx.Client(base_url=f"{address}/api", timeout=30, trust_env=False, limits=fresh)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._web.post(path, json=body).raise_for_status().json()

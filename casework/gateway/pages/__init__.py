@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
@@ -50,7 +51,29 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.globals |= {"style": Markup(_STYLE), "script": Markup(_SCRIPT)}  # noqa: S704 - our own files
-_markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
+
+
+def _below_the_title(state: StateCore) -> None:
+    """Headings of a text stand below the page's own, the highest of them at the second level."""
+    headings = [token for token in state.tokens if token.type in ("heading_open", "heading_close")]
+    highest = min((int(token.tag[1]) for token in headings), default=2)
+    for token in headings:
+        token.tag = f"h{min(int(token.tag[1]) - highest + 2, 6)}"
+
+
+class _Markdown(MarkdownIt):
+    """CommonMark without raw HTML and pictures, whose links lead to web addresses only."""
+
+    def __init__(self) -> None:
+        super().__init__("commonmark", {"html": False})
+        self.disable("image")
+        self.core.ruler.push("below_the_title", _below_the_title)
+
+    def validateLink(self, url: str) -> bool:
+        return url.lower().startswith(("https://", "http://"))
+
+
+_markdown = _Markdown()
 
 
 def page(template: str, status: int = 200, headers: Mapping[str, str] | None = None, /, **values: Any) -> HTMLResponse:
@@ -59,7 +82,10 @@ def page(template: str, status: int = 200, headers: Mapping[str, str] | None = N
 
 
 def markdown(text: str) -> Markup:
-    """CommonMark as HTML: raw HTML shows as text, pictures are left out, links lead to web addresses only."""
+    """CommonMark as HTML, to stand below a page's title.
+
+    Raw HTML shows as text, pictures as links, and links lead to web addresses only.
+    """
     return Markup(_markdown.render(text))  # noqa: S704 - made by the renderer, which escapes
 
 

@@ -1,0 +1,46 @@
+"""A process that asks one question and, after a yes, does one thing outside, where it is counted."""
+
+from __future__ import annotations
+
+import httpx
+
+from casework.clock import Minutes
+from casework.people import Person, Role
+from casework.process import process
+from casework.step import case_id, step
+from casework.wait import wait_for
+from flows.data_export_forms import Approval, Verdict
+
+__all__ = ["DECIDER", "WAIT", "early"]
+
+DECIDER = Person(id="staff-13")
+WAIT = "early/1"
+
+
+def look(place: str) -> str | None:
+    """What was done for this case, if it was."""
+    found = httpx.get(f"{place}/{case_id()}", timeout=60, trust_env=False)
+    return found.text if found.status_code == 200 else None
+
+
+@step(find=look)
+def act(place: str) -> str:
+    """Do the thing; done twice, it counts twice."""
+    return httpx.post(f"{place}/{case_id()}", timeout=60, trust_env=False).raise_for_status().text
+
+
+@process("early", subject="tests:early:{number}")
+def early(number: int, place: str) -> str:
+    """Ask whether it may be done, and do it at `place`."""
+    # The form is one that every gateway knows.
+    approval = wait_for(
+        Approval,
+        key="early",
+        question="May it be done?",
+        who=Role(name="decider", people=(DECIDER,)),
+        within=Minutes(60 * 24 * 30),
+    )
+    if approval is None or approval.verdict is not Verdict.APPROVE:
+        return "refused"
+    act(place)
+    return "done"

@@ -1,0 +1,307 @@
+"""Answers that come while the run which asks is still being suspended: none is lost, fails or is acted on twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from statistics import quantiles
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from casework.case import Kind
+from casework.people import Invitation
+from casework.schema import waits
+from tests.real.early import DECIDER, WAIT
+from tests.real.site import Site, until
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
+
+DELAYS = (0.0, 0.05, 0.25, 0.5, 1.0)
+AGAIN_SECONDS = 0.25
+"""After this a person to whom the Prefect UI said no presses Resume again."""
+
+LOOK_SECONDS = 0.005
+BUSY = 503
+EACH = 25
+"""How many answers at each delay and by each way, with the warm worker."""
+
+AT_ONCE = 3
+CHEAP = {"PREFECT_LOGGING_TO_API_ENABLED": "false", "PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "true"}
+"""What costs a leg CPU time and changes nothing here: sending its logs, and reading certificates for plain HTTP."""
+
+_numbers = count(1)
+
+
+class World:
+    """The outside world: `done` has the moments (monotonic seconds) at which something was done for each case."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, list[float]] = {}
+        done = self.done
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                done.setdefault(self.path[1:], []).append(time.monotonic())
+                self._say(200)
+
+            def do_GET(self) -> None:
+                self._say(200 if self.path[1:] in done else 404)
+
+            def _say(self, status: int) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", "4")
+                self.end_headers()
+                self.wfile.write(b"done")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.place = f"http://127.0.0.1:{self._server.server_port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[World]:
+        """Reachable while the block runs."""
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+class Watcher:
+    """Sees within milliseconds that a case's question stands in the database."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._seen: set[str] = set()
+        self._news = threading.Condition()
+        self._ended = False
+
+    @contextmanager
+    def watching(self) -> Iterator[Watcher]:
+        """Looks while the block runs."""
+        thread = threading.Thread(target=self._look, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._ended = True
+            thread.join(10)
+
+    def _look(self) -> None:
+        early = select(waits.c.case_id).where(waits.c.wait == WAIT, waits.c.state == "open")
+        while not self._ended:
+            with self._site.files.reading() as connection:
+                open_ones = set(connection.execute(early).scalars())
+            if not open_ones <= self._seen:
+                with self._news:
+                    self._seen |= open_ones
+                    self._news.notify_all()
+            time.sleep(LOOK_SECONDS)
+
+    def asked(self, case: str) -> None:
+        """Wait until the question of a case is open."""
+        with self._news:
+            assert self._news.wait_for(lambda: case in self._seen, 240), f"case {case} did not ask"
+
+
+class Browser:
+    """Whoever answers: a browser at a site's pages. Its connections end before a server gives them up."""
+
+    def __init__(self, site: Site) -> None:
+        self._gateway, self._prefect = site.addresses["gateway"], f"{site.addresses['prefect']}/api"
+        self._secret = (site.home / "secret").read_bytes()
+        self._web = httpx.Client(timeout=60, trust_env=False, limits=httpx.Limits(keepalive_expiry=1))
+
+    def decision_page(self, invitation: Invitation) -> str | None:
+        """Open the personal decision page and send its form; why it was not taken, else None."""
+        page = f"{self._gateway}/decide/{invitation.token(self._secret)}"
+        (csrf,) = re.findall(r'name="csrf" value="([^"]+)"', self._web.get(page).raise_for_status().text)
+        sent = self._web.post(page, data={"csrf": csrf, "verdict": "approve"}, headers={"Origin": self._gateway})
+        if sent.status_code == BUSY:
+            return "the gateway is busy"
+        assert sent.status_code == 200, sent.text
+        return None
+
+    def prefect_form(self, invitation: Invitation) -> str | None:
+        """Press Resume in the Prefect UI, with its form filled in; why it was not taken, else None."""
+        typed = {"verdict": "approve", "your_code": invitation.code(self._secret), "wait": WAIT}
+        told = self.post(f"/flow_runs/{invitation.case_id}/resume", {"run_input": typed})
+        if told is None:
+            return "Prefect is busy"
+        return None if told["status"] == "ACCEPT" else str(told["details"]["reason"])
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """What Prefect's API says; None when its database is locked, which happens on SQLite: nothing was done."""
+        answer = self._web.post(self._prefect + path, json=body)
+        return None if answer.status_code == BUSY else answer.raise_for_status().json()
+
+    def states(self, case: str) -> list[tuple[datetime, str]]:
+        """The states that a run has had, by moment (UTC) and type, oldest first."""
+        answer = self._web.get(f"{self._prefect}/flow_run_states/", params={"flow_run_id": case})
+        return sorted(
+            (datetime.fromisoformat(one["timestamp"]), one["type"]) for one in answer.raise_for_status().json()
+        )
+
+
+Way = Callable[[Browser, Invitation], str | None]
+WAYS: dict[str, Way] = {"link": Browser.decision_page, "prefect": Browser.prefect_form}
+"""By the names that the case file has for them."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """One early answer: what was said to it until it was taken, the type of the run's state when that began, and how
+    long after it was taken it was acted on (seconds)."""
+
+    way: str
+    delay: float
+    turned_away: tuple[str, ...]
+    met: str
+    took: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A site, the deployment whose legs are watched, the world that counts what they do, and people."""
+
+    site: Site
+    deployment: str
+    world: World
+    watcher: Watcher
+    browser: Browser
+
+    def play(self, way: str, delay: float) -> Played:
+        """One case, answered so many seconds after its question opened; everything about it is checked."""
+        number = next(_numbers)
+        wanted = {"parameters": {"number": number, "place": self.world.place}, "idempotency_key": f"early:{number}"}
+        start = partial(self.browser.post, f"/deployments/{self.deployment}/create_flow_run", wanted)
+        case = until("run", start)["id"]
+        invitation = Invitation(case_id=case, wait=WAIT, person=DECIDER)
+        self.watcher.asked(case)
+        time.sleep(delay)
+        turned_away = []
+        sent = datetime.now(UTC)
+        while no := WAYS[way](self.browser, invitation):
+            turned_away.append(no)
+            assert len(turned_away) < 400, no
+            time.sleep(AGAIN_SECONDS)
+            sent = datetime.now(UTC)
+        taken = time.monotonic()
+        until(f"effect of case {case}", partial(self.world.done.get, case), every=0.05)
+        until(f"end of case {case}", partial(self.site.ending, case))
+        until("end of the run", lambda: self.browser.states(case)[-1][1] not in ("RUNNING", "PENDING"))
+        states = self._assert_sound(case, way)
+        met = [state for at, state in states if at <= sent][-1]
+        return Played(way, delay, tuple(turned_away), met, self.world.done[case][0] - taken)
+
+    def _assert_sound(self, case: str, way: str) -> list[tuple[datetime, str]]:
+        """Decided once, by who was asked; done once; nothing failed on the way; the file's chain holds. The states that
+        the run had."""
+        entries = self.site.entries(case)
+        (decided,) = [entry for entry in entries if entry.kind is Kind.DECIDED]
+        assert (decided.key, decided.actor, decided.payload["channel"]) == (WAIT, DECIDER.id, way)
+        assert [entry.kind for entry in entries if entry.kind in (Kind.ANSWER_REFUSED, Kind.FAULT_PARKED)] == []
+        assert len(self.world.done[case]) == 1
+        assert [entry.key for entry in entries if entry.kind is Kind.STEP_BEGUN] == ["early.act/1"]
+        assert self.site.ending(case) == "done"
+        assert self.site.files.verify(case) == len(entries)
+        states = self.browser.states(case)
+        assert states[-1][1] == "COMPLETED"
+        assert {"FAILED", "CRASHED", "CANCELLED"} & {state for _, state in states} == set(), states
+        return states
+
+
+@contextmanager
+def stage(site: Site, pool: str) -> Iterator[Stage]:
+    """The process deployed on a work pool of a site, and the world around it."""
+    world, watcher = World(), Watcher(site)
+    flow = site.prefect.post("/flows/", {"name": "early"})["id"]
+    deployed = {"name": pool, "flow_id": flow, "entrypoint": "tests.real.early.early", "work_pool_name": pool}
+    deployment = site.prefect.post("/deployments/", deployed)["id"]
+    with world.serving(), watcher.watching():
+        yield Stage(site, deployment, world, watcher, Browser(site))
+
+
+def tell(capsys: pytest.CaptureFixture[str], played: Sequence[Played]) -> None:
+    """Print what was measured, by way and delay."""
+    rows: list[tuple[str, ...]]
+    rows = [("way", "delay s", "answers", "taken at once", "turned away", "before suspended", "to effect p50", "p95 s")]
+    for way, delay in sorted({(one.way, one.delay) for one in played}):
+        some = [one for one in played if (one.way, one.delay) == (way, delay)]
+        took = [one.took for one in some]
+        cuts = quantiles(took, n=20, method="inclusive") if len(took) > 1 else took * 19
+        at_once = sum(not one.turned_away for one in some)
+        no = sum(len(one.turned_away) for one in some)
+        before = sum(one.met != "PAUSED" for one in some)
+        counts = (delay, len(some), at_once, no, before)
+        rows.append((way, *map(str, counts), f"{cuts[9]:.2f}", f"{cuts[18]:.2f}"))
+    lines = ["", *("  ".join(cell.rjust(len(head)) for cell, head in zip(row, rows[0], strict=True)) for row in rows)]
+    reasons = Counter(no for one in played for no in one.turned_away)
+    lines += [f"turned away {times} times: {reason}" for reason, times in reasons.most_common()]
+    with capsys.disabled():
+        sys.stdout.write("\n".join(lines) + "\n")
+
+
+def play_all(stage: Stage, plan: Sequence[tuple[str, float]], at_once: int) -> list[Played]:
+    """The answers of the plan, by way and delay, so many cases at a time."""
+    with ThreadPoolExecutor(at_once) as people:
+        playing = [people.submit(stage.play, *how) for how in plan]
+        try:
+            return [one.result() for one in playing]
+        finally:
+            people.shutdown(wait=False, cancel_futures=True)
+
+
+def test_with_the_stock_worker(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Answers at each delay, by decision page or by Prefect's form, with Prefect's own worker: each is taken, or turned
+    away in the same breath and taken when sent again; none is lost, none fails, none is acted on twice."""
+    plan = [("link", 0.0), ("prefect", 0.0), ("link", 0.05), ("prefect", 0.25), ("link", 0.5), ("prefect", 1.0)]
+    assert {delay for _, delay in plan} == set(DELAYS)
+    with stage(site, "casework") as on_stage:
+        tell(capsys, play_all(on_stage, plan, at_once=len(plan)))
+
+
+@pytest.fixture(scope="module")
+def warm(site: Site) -> Iterator[str]:
+    """A work pool whose legs a warm worker runs."""
+    site.prefect.post("/work_pools/", {"name": "warm", "type": "process"})
+    with (site.home / "logs" / "warm.log").open("ab") as log:
+        command = (sys.executable, "-m", "tests.real.warm", "warm", str(AT_ONCE))
+        worker = subprocess.Popen(
+            command, env=site.environment | CHEAP, cwd="/", stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield "warm"
+    finally:
+        os.killpg(worker.pid, signal.SIGTERM)
+        worker.wait(30)
+
+
+@pytest.mark.slow
+def test_fifty_at_each_delay(site: Site, warm: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fifty answers at each delay, half of them by decision page and half by Prefect's form, with the legs of a warm
+    worker: each is taken, or turned away in the same breath and taken when sent again; none is lost, none fails, none
+    is acted on twice."""
+    plan = [(way, delay) for _ in range(EACH) for delay in DELAYS for way in WAYS]
+    with stage(site, warm) as on_stage:
+        tell(capsys, play_all(on_stage, plan, at_once=AT_ONCE))
