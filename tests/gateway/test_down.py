@@ -24,8 +24,8 @@ from casework import database, tick, wiring
 from casework.answer import Accepted, Offer, Refused, answer
 from casework.case import Entry, Kind
 from casework.cli import app
-from casework.commands import questions
 from casework.clock import Minutes
+from casework.commands import questions
 from casework.engine.simulated import Run
 from casework.gateway import buttons, decisions
 from casework.gateway.inbox import Hook
