@@ -1,6 +1,7 @@
 """What is open, the most urgent first: for everybody, for a role, or for one person and those they stand in for.
 
-The number of queries does not grow with the number of questions.
+The number of queries does not grow with the number of questions. `put_to`, `readers`, `reached` and `page_of` are for
+steps: they look in the deployment in force.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, or_, select
 
+from casework import runtime
 from casework.authority import in_force
 from casework.case import Kind
-from casework.people import ANY, Quorum
+from casework.people import ANY, Person, Quorum
 from casework.schema import cases, entries, waits
 
-__all__ = ["Found", "Question", "open_questions"]
+__all__ = ["Found", "Question", "open_questions", "page_of", "put_to", "reached", "readers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class Question:
     asked_at: datetime
     due_at: datetime
     overdue: bool
+
+    @property
+    def people(self) -> list[str]:
+        """Whom it waits for, each with those who may answer in their place: `staff-11 (or staff-12)`."""
+        named = ((person, ", ".join(self.stand_ins.get(person, ()))) for person in self.who)
+        return [f"{person} (or {others})" if others else person for person, others in named]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,8 @@ def open_questions(
     for one in in_force(connection, now):
         if one.since <= now:
             givers[one.person].append(one.delegate.id)
-    wanted: list[ColumnElement[bool]] = [waits.c.state == "open", cases.c.closed_at.is_(None)]
+    # A case that ends withdraws what it has asked, so the cases need not be looked at for what is open.
+    wanted: list[ColumnElement[bool]] = [waits.c.state == "open"]
     for column, value in ((cases.c.process, process), (waits.c.role, role), (cases.c.account, account)):
         if value is not None:
             wanted.append(column == value)
@@ -110,13 +119,63 @@ def open_questions(
     query: Select[Any] = select(*_SHOWN).select_from(asked).where(*wanted)
     query = query.order_by(waits.c.due_at, waits.c.case_id, waits.c.wait)
     if mine is None:
-        total = select(func.count()).select_from(asked).where(*wanted).scalar_subquery()
+        counted = waits if process is account is None else asked
+        total = select(func.count()).select_from(counted).where(*wanted).scalar_subquery()
         rows = connection.execute(query.add_columns(total.label("total")).limit(first)).all()
         return Found([_question(row, givers, now) for row in rows], rows[0].total if rows else 0)
     rows = connection.execute(query).all()
     taken = _taken(connection, rows)
     rows = [row for row in rows if _may(row, mine, seats, taken[row.case_id, row.wait])]
     return Found([_question(row, givers, now) for row in rows[:first]], len(rows))
+
+
+def put_to(person: str, first: int) -> Found:
+    """What a person (an id) may answer now, the `first` that burn most."""
+    files = runtime.current().files
+    with files.reading() as connection:
+        return open_questions(connection, files.now(), mine=person, first=first)
+
+
+def readers() -> list[Person]:
+    """Everybody to whom something open was put, and who stands in for one of them now; once each, by id."""
+    files = runtime.current().files
+    now, known = files.now(), dict[str, Person]()
+    with files.reading() as connection:
+        groups = connection.execute(select(cast(waits.c.who, Text)).where(waits.c.state == "open").distinct())
+        for (group,) in groups:
+            for person in map(Person.model_validate, json.loads(group)):
+                if person.id not in known or person.slack is not None:
+                    known[person.id] = person
+        for one in in_force(connection, now):
+            if one.since <= now and one.person in known:
+                known.setdefault(one.delegate.id, one.delegate)
+    return [known[person] for person in sorted(known)]
+
+
+def reached(case_id: str, step: str, since: datetime) -> set[str]:
+    """Whom (ids) cases about the same subject as this one have reached by a step since a moment (UTC).
+
+    The step takes a `person`. One that was begun and of which it is not known whether it was done counts.
+    """
+    files = runtime.current().files
+    subject = files.case(case_id).subject
+    found = set()
+    for case in files.find(subject):
+        if case.subject != subject or (case.closed_at is not None and case.closed_at < since):
+            continue
+        entries_of_step = [entry for entry in files.entries(case.case_id) if entry.payload.get("step") == step]
+        done = {entry.key: entry for entry in entries_of_step if entry.kind is Kind.STEP_DONE}
+        for entry in entries_of_step:
+            if entry.kind is Kind.STEP_BEGUN:
+                last = done.get(entry.key, entry)
+                if last.at >= since and (last is entry or last.payload["result"] is not None):
+                    found.add(str(entry.payload["with"]["person"]["id"]))
+    return found
+
+
+def page_of(case_id: str) -> str:
+    """The page on which colleagues see a case."""
+    return runtime.current().case_page.format(case=case_id)
 
 
 def _named(name: str) -> ColumnElement[bool]:

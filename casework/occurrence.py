@@ -16,7 +16,11 @@ from sqlalchemy import Connection, insert, select, update
 from casework.schema import cases, occurrences
 from casework.store import Store
 
-__all__ = ["Occurrence", "Occurrences"]
+__all__ = ["AlreadyOpen", "Occurrence", "Occurrences"]
+
+
+class AlreadyOpen(RuntimeError):
+    """A subject has one open case of a process at a time; this one has another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ class Occurrences(Store):
         A case that nobody asked for here (started in the engine's own pages) is the next occurrence.
 
         Raises:
-            RuntimeError: the subject has an open case already.
+            AlreadyOpen: the subject has an open case already.
         """
         known: int | None = connection.execute(
             select(occurrences.c.number).where(occurrences.c.case_id == case_id)
@@ -149,7 +153,7 @@ class Occurrences(Store):
             connection.execute(update(occurrences).where(*same).values(case_id=case_id))
             return latest.number
         if latest and latest.case_id and self._is_open(connection, latest.case_id):
-            raise RuntimeError(
+            raise AlreadyOpen(
                 f"{process} for {subject} is already open as case {latest.case_id}: nothing was done here."
             )
         return self._add(connection, process, subject, parameters, latest, case_id).number

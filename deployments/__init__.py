@@ -5,9 +5,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-__all__ = ["DEPLOYMENTS", "Deployment"]
+from policies.data_export import NUMBERS as DATA_EXPORT
+from policies.inbox_digest import NUMBERS as INBOX_DIGEST
+
+__all__ = ["DEPLOYMENTS", "Deployment", "Schedule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a process starts by itself: a cron line, read in an IANA time zone, and the parameters it starts with."""
+
+    cron: str
+    zone: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +30,15 @@ class Deployment:
     process: str
     entrypoint: str
     tags: tuple[str, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
 
 
-DEPLOYMENTS = (Deployment("data-export", "flows.data_export.data_export", ("casework", "customer")),)
+# The digest looks itself whether the day is a working day: cron knows no holidays.
+_MORNINGS = Schedule(
+    f"{INBOX_DIGEST.time_of_day.minute} {INBOX_DIGEST.time_of_day.hour} * * *", DATA_EXPORT.business.zone
+)
+
+DEPLOYMENTS = (
+    Deployment("data-export", "flows.data_export.data_export", ("casework", "customer")),
+    Deployment("inbox-digest", "flows.inbox_digest.inbox_digest", ("casework", "staff"), (_MORNINGS,)),
+)

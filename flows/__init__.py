@@ -1,5 +1,6 @@
 """What happens: one file for each process. Importing this package registers them all."""
 
 from flows.data_export import data_export
+from flows.inbox_digest import inbox_digest
 
-__all__ = ["data_export"]
+__all__ = ["data_export", "inbox_digest"]

@@ -1,14 +1,14 @@
 """The values in a message: each has a kind, is checked against it, and is written so that it stays data.
 
-| kind          | takes                                | written as                                   |
-|---------------|--------------------------------------|----------------------------------------------|
-| word, words   | an id, an enum's value, a number     | itself: letters, digits and `. _ / -` only   |
-| number        | a whole number                       | left to the template                         |
-| day           | a date                               | 10 March 2026                                |
-| moment        | an aware datetime                    | Tuesday, 10 March 2026, 16:05 UTC            |
-| [choices]     | some of these words, at least one    | a list to test and go through                |
-| link          | https, or http on this very machine  | itself                                       |
-| text, texts   | any text                             | one line, escaped for the format             |
+| kind            | takes                                | written as                                   |
+|-----------------|--------------------------------------|----------------------------------------------|
+| word, words     | an id, an enum's value, a number     | itself: letters, digits and `. _ / -` only   |
+| number          | a whole number                       | left to the template                         |
+| day             | a date                               | 10 March 2026                                |
+| moment, moments | an aware datetime                    | Tuesday, 10 March 2026, 16:05 UTC            |
+| [choices]       | some of these words, at least one    | a list to test and go through                |
+| link, links     | https, or http on this very machine  | itself                                       |
+| text, texts     | any text                             | one line, escaped for the format             |
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from uuid import UUID
 
 __all__ = ["Format", "Kind", "as_data", "sample"]
 
-NamedKind = Literal["word", "words", "number", "day", "moment", "link", "text", "texts"]
+NamedKind = Literal["word", "words", "number", "day", "moment", "moments", "link", "links", "text", "texts"]
 Kind = NamedKind | list[str]
 Format = Literal["markdown", "slack", "plain"]
 
@@ -33,7 +33,9 @@ _SAMPLES: dict[NamedKind, object] = {
     "number": 12,
     "day": date(2026, 3, 10),
     "moment": datetime(2026, 3, 10, 16, 5, tzinfo=UTC),
+    "moments": (datetime(2026, 3, 10, 16, 5, tzinfo=UTC), datetime(2026, 3, 11, 9, tzinfo=UTC)),
     "link": "https://casework.example/sample",
+    "links": ("https://casework.example/sample-1", "https://casework.example/sample-2"),
     "text": "a sample",
     "texts": ("one sample", "another sample"),
 }
@@ -68,6 +70,8 @@ def as_data(kind: Kind, value: object, form: Format) -> str | int | list[str]:
             return _text(value, form)
         case "link":
             return _link(value, form)
+        case "links":
+            return [_link(one, form) for one in _several(value)]
         case "number":
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ValueError("must be a whole number")
@@ -77,10 +81,9 @@ def as_data(kind: Kind, value: object, form: Format) -> str | int | list[str]:
                 raise ValueError("must be a date")
             return f"{value.day} {value:%B %Y}"
         case "moment":
-            if not isinstance(value, datetime) or value.utcoffset() is None:
-                raise ValueError("must be a timezone aware datetime")
-            moment = value.astimezone(UTC)
-            return f"{moment:%A}, {moment.day} {moment:%B %Y, %H:%M} UTC"
+            return _moment(value)
+        case "moments":
+            return [_moment(one) for one in _several(value)]
 
 
 def _several(value: object) -> list[object]:
@@ -96,6 +99,13 @@ def _word(value: object) -> str:
     if not _WORD.fullmatch(word):
         raise ValueError("must be letters, digits and . _ / - only, and begin with a letter or a digit")
     return word
+
+
+def _moment(value: object) -> str:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise ValueError("must be a timezone aware datetime")
+    moment = value.astimezone(UTC)
+    return f"{moment:%A}, {moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
 def _link(value: object, form: Format) -> str:

@@ -39,7 +39,7 @@ from tests.desk import Desk
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("**/*.md")])
-PICTURES = ("waiting-case.png", "approval-form.png", "story.png", "decision-page.png", "download-page.png")
+PICTURES = tuple(sorted(picture.name for picture in (DOCS / "pictures").glob("*.png")))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```(?:console|bash|sh|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)

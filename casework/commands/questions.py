@@ -16,13 +16,14 @@ from rich.text import Text
 from sqlalchemy import select
 
 from casework import wiring
-from casework.answer import Offer, Refused
+from casework.answer import Offer, Refusal, Refused
 from casework.answer import answer as offer_answer
 from casework.case import CaseFiles
 from casework.commands.meant import fields, one_case, one_wait
 from casework.commands.shown import AsJson, Stop, as_json, complain, grid, say, span, table
-from casework.inbox import Found, Question, open_questions
+from casework.inbox import Found, open_questions
 from casework.people import Identity, code_hash
+from casework.runtime import Runtime
 from casework.schema import codes as codes_table
 from casework.settings import load
 from casework.tick import push
@@ -134,7 +135,7 @@ def decide(
             proof = codes[0] if codes else None
             told = offer_answer(Offer(found.case_id, asked, filled, "command", identity, proof))
             if isinstance(told, Refused):
-                raise Stop(told.sentence)
+                raise Stop(_why(wired.runtime, found.case_id, asked, told))
             later = "" if push(wired.runtime, found.case_id) else " It goes on when the Prefect server is back."
             more = "" if told.settled else " More people have to answer before it is settled."
             say(f"Recorded: {told.by} has answered {told.wait} of case {told.case_id}.{more}{later}")
@@ -160,7 +161,7 @@ def decide(
             line = f"{one.subject} {one.wait}, case {one.case_id}"
             if isinstance(told, Refused):
                 refused += 1
-                complain(f"{line}: {told.sentence}")
+                complain(f"{line}: {_why(wired.runtime, one.case_id, one.wait, told)}")
             else:
                 push(wired.runtime, one.case_id)
                 say(f"{line}: recorded for {told.by}.")
@@ -169,6 +170,15 @@ def decide(
 
 
 COMMANDS = (inbox, decide)
+
+
+def _why(around: Runtime, case_id: str, wait: str, refused: Refused) -> str:
+    """Why an answer did not count; for one that comes too late, who settled the question and when."""
+    if refused.why not in (Refusal.DECIDED, Refusal.LATE):
+        return refused.sentence
+    from casework.gateway.settled import how_settled  # most commands do without the gateway's pages
+
+    return f"{refused.sentence} {how_settled(around, case_id, wait)}"
 
 
 def _proofs(files: CaseFiles, codes: Sequence[str]) -> dict[tuple[str, str], str]:
@@ -191,7 +201,7 @@ def _lines(found: Found, now: datetime, zone: ZoneInfo) -> list[list[str]]:
             one.account or "",
             one.wait,
             one.role,
-            ", ".join(_whom(one, person) for person in one.who),
+            ", ".join(one.people),
             span(now - one.asked_at),
             f"{'overdue' if one.overdue else 'in'} {span(one.due_at - now)}",
             f"{one.due_at.astimezone(zone):%d %b %H:%M}",
@@ -199,11 +209,6 @@ def _lines(found: Found, now: datetime, zone: ZoneInfo) -> list[list[str]]:
         ]
         for one in found.questions
     ]
-
-
-def _whom(one: Question, person: str) -> str:
-    stand_ins = one.stand_ins.get(person)
-    return f"{person} (or {', '.join(stand_ins)})" if stand_ins else person
 
 
 def _drawn(found: Found, now: datetime, zone: ZoneInfo) -> RenderableType:

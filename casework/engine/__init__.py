@@ -7,7 +7,7 @@ in one thread on a virtual clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -84,6 +84,13 @@ class Engine(Protocol):
 
     def show(self, case_id: str, standing: Standing) -> None:
         """Bring the engine's own pages up to date."""
+
+    def show_inbox(self, rows: Sequence[Mapping[str, str]], description: str) -> None:
+        """Bring the one page of open questions up to date; cells are Markdown. The same again changes nothing.
+
+        Raises:
+            EngineAway: it cannot be asked now.
+        """
 
     def progress(self, case_id: str, what: str, done: int, of: int) -> None:
         """Show how far a long step is, in bytes or items."""

@@ -8,9 +8,10 @@ code, and values typed into a form stay until they are deleted.
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeVar, cast
@@ -34,7 +35,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Scheduled
 
 from casework.engine import EngineAway, Pause, Standing, Typed
-from casework.occurrence import Occurrence
+from casework.occurrence import AlreadyOpen, Occurrence
 from casework.process import Process
 from casework.systems.errors import Temporary
 
@@ -45,6 +46,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 TAG = "casework"
+INBOX = "inbox"
 PROGRESS_SECONDS = 1.0
 AWAY_STATUSES = (401, 403, 408, 429)
 
@@ -57,7 +59,11 @@ def as_flow(process: Process) -> Flow[Any, Any]:
         from casework import wiring
 
         with wiring.connected():
-            return process.leg(**parameters)
+            try:
+                return process.leg(**parameters)
+            except AlreadyOpen as other:
+                # A schedule starts without asking: that the last case is not over is no failure.
+                return Completed(name="Already open", message=str(other))
 
     return Flow(
         leg,
@@ -181,6 +187,30 @@ class PrefectEngine:
                 client.update_artifact(UUID(told[0]["id"]), update)
             elif FlowRunContext.get() is not None:
                 create_markdown_artifact(standing.story, key=key, description=standing.name)
+
+    def show_inbox(self, rows: Sequence[Mapping[str, str]], description: str) -> None:
+        """One table that belongs to no run; of several, which gateways made at one instant, the newest stays."""
+        shown = {"data": json.dumps(rows, ensure_ascii=False), "description": description}
+        wanted = {"artifacts": {"key": {"any_": [INBOX]}}, "sort": "CREATED_DESC"}
+
+        # Plain requests: the client's own methods also send an event each, through a connection of their own.
+        def known(client: SyncPrefectClient) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = client.request("POST", "/artifacts/filter", json=wanted).json()
+            return found
+
+        with self._client() as client:
+            if not (there := known(client)):
+                client.request("POST", "/artifacts/", json=shown | {"key": INBOX, "type": "table"})
+                there = known(client)
+            for spare in there[1:]:
+                try:
+                    client.request("DELETE", "/artifacts/{id}", path_params={"id": spare["id"]})
+                except httpx.HTTPStatusError as error:
+                    if error.response.status_code != 404:
+                        raise
+            for newest in there[:1]:
+                if {name: newest[name] for name in shown} != shown:
+                    client.request("PATCH", "/artifacts/{id}", path_params={"id": newest["id"]}, json=shown)
 
     def progress(self, case_id: str, what: str, done: int, of: int) -> None:
         percent = min(100.0 * done / of, 100.0) if of else 100.0

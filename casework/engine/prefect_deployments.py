@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.settings import get_current_settings
@@ -18,8 +19,19 @@ from casework.engine import EngineAway
 __all__ = ["register", "server"]
 
 
+class Timed(Protocol):
+    """When a process starts by itself: a cron line in a time zone, and with which parameters."""
+
+    @property
+    def cron(self) -> str: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def parameters(self) -> Mapping[str, object]: ...
+
+
 class Deployable(Protocol):
-    """What is deployed: a process, where its flow is imported from, and its tags."""
+    """What is deployed: a process, where its flow is imported from, its tags, and what starts it."""
 
     @property
     def process(self) -> str: ...
@@ -27,10 +39,14 @@ class Deployable(Protocol):
     def entrypoint(self) -> str: ...
     @property
     def tags(self) -> tuple[str, ...]: ...
+    @property
+    def schedules(self) -> Sequence[Timed]: ...
 
 
 def register(deployments: Iterable[Deployable], *, name: str, work_pool: str, version: str) -> list[str]:
     """Register each process as the deployment `<process>/<name>` on a pool of local processes; their names.
+
+    A deployment has exactly the schedules given: the server drops those it had, and the runs it had planned by them.
 
     Raises:
         EngineAway: the Prefect server does not answer.
@@ -52,6 +68,7 @@ def register(deployments: Iterable[Deployable], *, name: str, work_pool: str, ve
                     work_pool_name=work_pool,
                     description=flow.description,
                     tags=list(one.tags),
+                    schedules=[_scheduled(timed) for timed in one.schedules],
                     parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
                     enforce_parameter_schema=True,
                 )
@@ -61,6 +78,11 @@ def register(deployments: Iterable[Deployable], *, name: str, work_pool: str, ve
             f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
         ) from error
     return registered
+
+
+def _scheduled(timed: Timed) -> DeploymentScheduleCreate:
+    schedule = CronSchedule(cron=timed.cron, timezone=timed.zone)
+    return DeploymentScheduleCreate(schedule=schedule, parameters=dict(timed.parameters), active=True)
 
 
 def server() -> str | None:

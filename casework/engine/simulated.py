@@ -7,7 +7,7 @@ moves time; nothing here sleeps.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
@@ -58,6 +58,7 @@ class SimulatedEngine:
         self.time = instant(now)
         self.runs: dict[str, Run] = {}
         self.away = False
+        self.inbox: tuple[list[dict[str, str]], str] | None = None
         self._queue: deque[str] = deque()
         self._current: list[str] = []
 
@@ -150,6 +151,10 @@ class SimulatedEngine:
 
     def show(self, case_id: str, standing: Standing) -> None:
         self.runs[case_id].standing = standing
+
+    def show_inbox(self, rows: Sequence[Mapping[str, str]], description: str) -> None:
+        self._reachable()
+        self.inbox = [dict(row) for row in rows], description
 
     def progress(self, case_id: str, what: str, done: int, of: int) -> None:
         self.runs[case_id].progress[what] = (done, of)

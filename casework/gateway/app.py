@@ -1,7 +1,8 @@
 """The application: its routes, what runs beside them, and how its errors are told.
 
-Beside the requests run two threads: the clock, which looks every few seconds what is due, and the inbox's
-worker. Both are safe to run in several copies of the gateway at once.
+Beside the requests run three threads: the clock, which looks every few seconds what is due, the inbox's worker,
+and the one that keeps the engine's page of open questions current, which so never keeps the clock waiting. All are
+safe to run in several copies of the gateway at once.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import exists, select
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from casework import runtime, tick
+from casework import database, runtime, tick
+from casework.board import Board
 from casework.delivery.links import CODE_TRIES, LinkState
 from casework.delivery.links import links as link_table
 from casework.gateway import buttons, decisions, downloads, health, hooks
@@ -43,22 +44,25 @@ def create_app(gateway: Gateway) -> FastAPI:
     inbox = Inbox(around.files, lambda event, subject: handle(gateway, event, subject))
     worker = Loop("hooks", WORKER_SECONDS, inbox.work)
     clock = Loop("clock", gateway.tick_seconds, lambda: _round(gateway, inbox, worker.wake))
+    board = Loop("board", gateway.tick_seconds, Board(around, gateway.subject_page).refresh)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with runtime.use(around):
             worker.start()
             clock.start()
+            board.start()
             try:
                 yield
             finally:
+                await run_in_threadpool(board.stop)
                 await run_in_threadpool(clock.stop)
                 await run_in_threadpool(worker.stop)
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(Guard)
     app.add_exception_handler(HTTPException, _http_fault)
-    for away in (OperationalError, InterfaceError, TimeoutError):
+    for away in database.AWAY:
         app.add_exception_handler(away, _database_away)
     app.include_router(health.router(gateway))
     app.include_router(hooks.router(gateway, inbox, worker.wake))

@@ -22,7 +22,7 @@ from casework.people import Identity, Person, Role
 from casework.process import process, processes
 from casework.sandbox.misbehave import Fault
 from casework.wait import wait_for
-from policies.inbox_digest import NUMBERS, InboxDigestNumbers
+from policies.inbox_digest import NUMBERS, Ending, InboxDigestNumbers
 from policies.numbers import NumbersError, load
 from tests.scenarios.office import Office
 
@@ -229,3 +229,12 @@ def test_wrong_numbers_stop_the_start(tmp_path: Path, line: str, said: str) -> N
     file.write_text(line)
     with pytest.raises(NumbersError, match=said):
         load(InboxDigestNumbers, file)
+
+
+def test_its_page_says_what_is_so() -> None:
+    """The reference page has every number with its value, and every ending."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "inbox.md").read_text()
+    for name in InboxDigestNumbers.model_fields:
+        assert f"| `{name}` | {getattr(NUMBERS, name)} |" in page
+    for ending in Ending:
+        assert re.search(rf"^\| `{ending}\b", page, re.MULTILINE), ending
