@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from benchmarks.report import Measure, report
 from casework.delivery.evidence import Evidence
 from casework.delivery.handover import seal_into
-from casework.delivery.keys import FileKeyStore
+from casework.delivery.keys import KeyFile, KeyStore
 from casework.delivery.package import Package
 from casework.delivery.sealing import Opener, binding, seal
 from casework.delivery.vaults import Progress, Stored
@@ -103,7 +103,7 @@ def main() -> None:
         return Opener(key, bound, SIZE_MIB * MIB, stored)
 
     with TemporaryDirectory() as folder:
-        keys = FileKeyStore(Path(folder) / "keys.db", Path(folder) / "kek")
+        keys = KeyStore(Path(folder) / "keys.db", KeyFile(Path(folder) / "kek"))
         package = Package("export.zip", SIZE_MIB * MIB, blocks)
 
         def into() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Measure", "report"]
+__all__ = ["Measure", "report", "show"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -28,13 +28,18 @@ class Measure:
     compared: str = ""
 
 
-def report(name: str, measures: Sequence[Measure]) -> None:
-    """Show the measures and write `results/<name>.json`."""
+def show(name: str, measures: Sequence[Measure]) -> None:
+    """Show the measures as a table."""
     console = Console()
     shown = Table("what", "value", "unit", "compared", box=None, pad_edge=False, title=name, title_justify="left")
     for one in measures:
         shown.add_row(one.what, f"{one.value:,.2f}", one.unit, one.compared)
     console.print(shown)
+
+
+def report(name: str, measures: Sequence[Measure]) -> None:
+    """Show the measures and write `results/<name>.json`."""
+    show(name, measures)
     RESULTS.mkdir(exist_ok=True)
     written = {
         "benchmark": name,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from sqlalchemy import Connection, Row, insert, select, update
@@ -39,10 +39,12 @@ __all__ = [
 class Form(BaseModel):
     """What can be answered: enums become choices, descriptions are shown, `ConfidentialText` is kept aside.
 
-    Once answered, `by` is the id of the person who did, `channel` the way it came, and `at` when it counted (UTC).
+    `formerly` are names that it had in earlier releases, under which open questions may still know it. Once answered,
+    `by` is the id of the person who did, `channel` the way it came, and `at` when it counted (UTC).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    formerly: ClassVar[tuple[str, ...]] = ()
     _by: str = PrivateAttr(default="")
     _channel: str = PrivateAttr(default="")
     _at: datetime | None = PrivateAttr(default=None)
@@ -72,7 +74,7 @@ class Form(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        forms[cls.form_name()] = cls
+        forms.update(dict.fromkeys((cls.form_name(), *cls.formerly), cls))
 
     @classmethod
     def form_name(cls) -> str:

@@ -182,6 +182,7 @@ class Stage:
         for copy in proved.copies:
             kept = f" until {copy.until}" if copy.until else ""
             self.console.print(f"  {copy.copy_name}: {copy.state.value}{kept}{', sealed' if copy.sealed else ''}")
+        self.console.print(f"  CASEWORK_HOME={self.site.home} casework certificate {self.case_id[:8]} --pdf")
         self.console.print(f"Case file: {entries} entries, chain unbroken")
         self.console.print(f"  CASEWORK_HOME={self.site.home} casework file {self.case_id[:8]}")
         for name, address in self.site.addresses.items():

@@ -40,7 +40,8 @@ class Process:
     """A process: its name, its function, what it is about (`zendesk:ticket:{ticket}`), and its watch.
 
     `watch` looks, whenever the case comes back to an open question, whether it has lost its ground (its ticket was
-    closed or merged from outside); a text says why, and the case is ended early.
+    closed or merged from outside); a text says why, and the case is ended early. It takes those of the parameters that
+    it names.
     """
 
     name: str
@@ -130,7 +131,7 @@ class Process:
             return None
         try:
             with clock.reading(None):
-                return self.watch(**parameters)
+                return self.watch(**{name: parameters[name] for name in inspect.signature(self.watch).parameters})
         except SystemFault as fault:
             logger.warning("%s could not look whether it still stands, and will look again: %s", self.name, fault)
             return None

@@ -170,6 +170,22 @@ class DropboxSettings(_Section):
     retention_days: int = Field(30, ge=1, examples=[30])
 
 
+class OneDriveSettings(_Section):
+    """A vault in OneDrive for work or SharePoint; without a drive there is none.
+
+    The app signs in by itself, so it needs the application permission `Sites.ReadWrite.All` or
+    `Sites.Selected` for the drive's site.
+    """
+
+    drive: str | None = Field(None, min_length=1, examples=["b!the-drive-id"])
+    tenant: str | None = Field(None, pattern=r"^[\w.-]+$", examples=["directory.example"])
+    client_id: str | None = Field(None, min_length=1, examples=["the app's id"])
+    client_secret: SecretStr | None = Field(None, examples=["the app's secret"])
+    folder: str = Field("/casework", pattern=r"^(/[^/:]+)+$", examples=["/casework"])
+    url: Address = Field("https://graph.microsoft.com/v1.0", examples=["https://graph.microsoft.com/v1.0"])
+    login_url: Address = Field("https://login.microsoftonline.com", examples=["https://login.microsoftonline.com"])
+
+
 class S3Settings(_Section):
     """The drop that engineering fills, and the vault to fall back to. Without keys boto3 finds its own."""
 
@@ -186,6 +202,13 @@ class MailSettings(_Section):
 
     sender: str | None = Field(None, examples=["exports@support.example"])
     endpoint_url: Address | None = Field(None, examples=["https://email.example"])
+
+
+class KeySettings(_Section):
+    """What wraps data keys: a key of AWS KMS, with the region and keys of `[s3]`; without one a file in `home`."""
+
+    kms_key_id: str | None = Field(None, min_length=1, examples=["alias/casework"])
+    endpoint_url: Address | None = Field(None, examples=["https://kms.example"])
 
 
 class ProductSettings(_Section):
@@ -234,8 +257,10 @@ class Settings(BaseSettings):
     slack: SlackSettings = SlackSettings()
     asana: AsanaSettings = AsanaSettings()
     dropbox: DropboxSettings = DropboxSettings()
+    onedrive: OneDriveSettings = OneDriveSettings()
     s3: S3Settings = S3Settings()
     mail: MailSettings = MailSettings()
+    keys: KeySettings = KeySettings()
     product: ProductSettings = ProductSettings()
     roles: RoleSettings = RoleSettings()
     sandbox: SandboxSettings = SandboxSettings()

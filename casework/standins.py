@@ -70,8 +70,17 @@ def with_standins(settings: Settings) -> Settings:
             "template": TEMPLATE,
         },
         "dropbox": {"token": secret["dropbox_token"], "sandbox_url": f"{root}/dropbox"},
+        "onedrive": {
+            "drive": CREDENTIALS["onedrive_drive"],
+            "tenant": CREDENTIALS["onedrive_tenant"],
+            "client_id": CREDENTIALS["onedrive_client_id"],
+            "client_secret": secret["onedrive_client_secret"],
+            "url": f"{root}/onedrive/v1.0",
+            "login_url": f"{root}/onedrive",
+        },
         "s3": {"endpoint_url": settings.sandbox.aws_url, **AWS},
         "mail": {"sender": SENDER, "endpoint_url": settings.sandbox.aws_url},
+        "keys": {"kms_key_id": None, "endpoint_url": None},
         "product": {"url": product},
         "roles": {role: getattr(settings.roles, role) or ids for role, ids in ROLES.items()},
     }

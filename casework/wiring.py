@@ -28,15 +28,16 @@ from casework.database import connect as connect_database
 from casework.database import migrate
 from casework.delivery.certificate import Signer
 from casework.delivery.certificates import Certificates
-from casework.delivery.keys import FileKeyStore, read_secret_file
+from casework.delivery.keys import KeyFile, KeyStore, KmsKey, Wrapping, read_secret_file
 from casework.delivery.links import Links
-from casework.delivery.vaults import DropboxVault, S3Vault, Vault
+from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, Vault
 from casework.runtime import Runtime
-from casework.settings import Settings, SettingsWrong, example, load, variable
+from casework.settings import OneDriveSettings, Settings, SettingsWrong, example, load, variable
 from casework.standins import dropbox_adapters, sandbox_time, with_standins
-from casework.systems import mail, s3
+from casework.systems import kms, mail, s3
 from casework.systems.asana import Asana
 from casework.systems.dropbox import Dropbox
+from casework.systems.onedrive import App, OneDrive
 from casework.systems.product import ProductDatabase
 from casework.systems.slack import Slack
 from casework.systems.zendesk import Zendesk
@@ -48,6 +49,7 @@ __all__ = [
     "DatabaseAway",
     "Wired",
     "build",
+    "certificate_key",
     "check",
     "connect",
     "connected",
@@ -73,6 +75,9 @@ NEEDED = (
     "product.url",
     "roles.operators",
 )
+
+NEEDED_OF_ONEDRIVE = ("onedrive.tenant", "onedrive.client_id", "onedrive.client_secret")
+"""What a drive needs, where one is set."""
 
 
 class DatabaseAway(RuntimeError):
@@ -133,7 +138,8 @@ def check(settings: Settings) -> Settings:
         SettingsWrong: names everything that is not set.
     """
     settings = with_standins(settings)
-    unset = [name for name in NEEDED if not _value(settings, name)]
+    needed = [*NEEDED, *(NEEDED_OF_ONEDRIVE if settings.onedrive.drive is not None else ())]
+    unset = [name for name in needed if not _value(settings, name)]
     if unset:
         raise SettingsWrong(
             "\n".join(
@@ -213,6 +219,11 @@ def gateway(wired: Wired) -> Gateway:
     )
 
 
+def certificate_key(settings: Settings) -> Path:
+    """Where the key lies that signs certificates; made with the first delivery that is wired."""
+    return settings.home / "certificate-key"
+
+
 def _subject_page(ticket_page: str) -> Callable[[str], str | None]:
     """The page of a ticket, when that is what a subject names (`zendesk:ticket:4711`)."""
 
@@ -288,7 +299,6 @@ def _systems(settings: Settings) -> systems.Systems:
 def _delivery(
     settings: Settings, outside: systems.Systems, database: Engine, secret: bytes, public_url: str
 ) -> delivery.Delivery:
-    keys = settings.home / "keys"
     vaults: list[Vault] = [
         DropboxVault(
             outside.dropbox,
@@ -298,13 +308,15 @@ def _delivery(
             permanent=settings.dropbox.business,
         )
     ]
+    if settings.onedrive.drive is not None:
+        vaults.append(OneDriveVault(_onedrive(settings.onedrive), settings.onedrive.folder, now=clock.present))
     if settings.s3.vault_bucket is not None:
         vaults.append(S3Vault(outside.s3, settings.s3.vault_bucket, "casework", now=clock.present))
     return delivery.Delivery(
         links=Links(database, hmac.digest(secret, b"casework links", "sha256"), clock.present),
-        keys=FileKeyStore(keys / "data-keys.db", keys / "key-encryption-key"),
+        keys=KeyStore(settings.home / "keys" / "data-keys.db", _wrapping(settings)),
         vaults={vault.name: vault for vault in vaults},
-        signer=Signer(_private(settings.home) / "certificate-key"),
+        signer=Signer(certificate_key(settings)),
         certificates=Certificates(database),
         drop_bucket=settings.s3.drop_bucket,
         public_url=public_url,
@@ -312,9 +324,17 @@ def _delivery(
     )
 
 
-def _private(home: Path) -> Path:
-    home.mkdir(parents=True, exist_ok=True)
-    return home
+def _wrapping(settings: Settings) -> Wrapping:
+    bucket, keys = settings.s3, settings.keys
+    if keys.kms_key_id is None:
+        return KeyFile(settings.home / "keys" / "key-encryption-key")
+    known = (bucket.region, bucket.access_key, _plain(bucket.secret_key))
+    return KmsKey(kms.connect(keys.endpoint_url, *known, keys.kms_key_id))
+
+
+def _onedrive(drive: OneDriveSettings) -> OneDrive:
+    app = App(_set(drive.tenant), _set(drive.client_id), _set(drive.client_secret))
+    return OneDrive(_set(drive.drive), app, url=drive.url, login_url=drive.login_url)
 
 
 def _plain(secret: SecretStr | None) -> str | None:

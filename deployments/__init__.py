@@ -40,5 +40,6 @@ _MORNINGS = Schedule(
 
 DEPLOYMENTS = (
     Deployment("data-export", "flows.data_export.data_export", ("casework", "customer")),
+    Deployment("deliver-file", "flows.deliver_file.deliver_file", ("casework", "customer")),
     Deployment("inbox-digest", "flows.inbox_digest.inbox_digest", ("casework", "staff"), (_MORNINGS,)),
 )

@@ -6,37 +6,24 @@ number in its TOML file, every text in its messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import count, takewhile
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from casework import clock
-from casework.calendar import BusinessCalendar
-from casework.clock import Days, Delay, Minutes, Until, WorkingDays
+from casework.clock import Days, Delay, Until, WorkingDays
 from casework.people import Invitation, Person, Role
 from casework.process import process, standing
-from casework.wait import Act, Form, Heard, wait_for
+from casework.wait import Act, wait_for
 from flows import data_export_forms as forms
+from flows import handing_over_forms as handover
+from flows.asking import ask_operators, in_slack, look_every, office, show_outcome
+from flows.handing_over import Parcel, certify, deliver, last_word
 from policies import data_export as policy
 from policies import messages
 from policies.data_export import NUMBERS, Ask, Ending, Facts, Missing, NamedBy, Team
 from tasks import accounts, asana, delivery, drop, people, zendesk
-
-F = TypeVar("F", bound=Form)
-
-hours = NUMBERS.business
-office = BusinessCalendar(
-    ZoneInfo(hours.zone),
-    hours.country,
-    hours.subdivision,
-    hours.opens,
-    hours.closes,
-    frozenset(hours.own_days_off),
-)
-look_every = Minutes(NUMBERS.look_every_minutes)
 
 
 @process("data-export", subject="zendesk:ticket:{ticket}", watch=zendesk.gone)
@@ -62,12 +49,7 @@ def data_export(ticket: int) -> str:
     checked = await_deliverable(request, prefix, task)
     if checked is None:
         return finish(request, prefix, task, Ending.CANCELLED)
-    expires = Days(NUMBERS.link_valid_days, office).after(clock.now())
-    sealed = delivery.seal(prefix, checked, ticket, choose_vault(request))
-    link = delivery.open_link(sealed, expires)
-    zendesk.note(ticket, "data_export/note-ready", vault=sealed.vault, digest=sealed.sealed_sha256, until=expires)
-    told = delivery.send_link(ticket, link, "data_export/ready", expires)
-    return finish(request, prefix, task, await_download(request, link, told, expires))
+    return finish(request, prefix, task, *deliver(Parcel(ticket, prefix, checked)))
 
 
 @dataclass(frozen=True)
@@ -358,157 +340,20 @@ def to_the_lead(lead: Role, late: Mapping[str, Any]) -> Act:
     return lambda _: [people.tell_in_slack(one, "data_export/engineering-escalation", **late) for one in lead.people]
 
 
-# -- 6. to 9. Sealed, downloaded once, destroyed, certified
+# -- 6. to 9. Sealed, downloaded once (flows.handing_over), destroyed, certified
 
 
-def choose_vault(request: Request) -> str:
-    """The vault that takes the export: Dropbox, or what operators choose while it cannot be reached."""
-    vault = forms.Vault.DROPBOX
-    while not delivery.vault_answers(vault.value):
-        within = WorkingDays(NUMBERS.operators_decision_working_days, office)
-        about: dict[str, Any] = {"vault": vault.value, "error": "it cannot be reached"}
-        chosen = ask_operators(forms.OtherVault, request.ticket, "vault-down", within, **about)
-        vault = chosen.vault if chosen else vault
-    return vault.value
-
-
-def await_download(request: Request, link: str, told: int, expires: datetime) -> Ending:
-    """Wait for the one download, and say how it ended. A download that runs may end after the link's expiry.
-
-    Operators can only say that the customer cannot reach the link, after our comment `told`; how it ended is for
-    the gateway to say.
-    """
-    ticket, second_host = request.ticket, False
-    reminder = Until(Days(NUMBERS.ready_reminder_day, office).after(clock.now()))
-    operators = accounts.role(NUMBERS.roles.operators)
-    while True:
-        receipt = wait_for(
-            forms.Receipt,
-            key="download",
-            question=f"The customer has a link for one download, until {expires:%d %B %Y, %H:%M} UTC. If the customer "
-            "cannot reach it, an operator writes `#unreachable` as an internal note on the ticket.",
-            who=Role(name="customer", people=(delivery.GATEWAY, *operators.people)),
-            within=Until(delivery.last_moment(expires)),
-            remind=[(reminder, of_the_link(ticket, link, expires, second_host))],
-            listens=f"link:{link}",
-            look=ended_or_unreachable(ticket, link, told),
-            look_every=look_every,
-        )
-        if receipt is None or receipt.by == delivery.GATEWAY.id:
-            ended = {forms.Outcome.RECEIVED: Ending.DELIVERED, forms.Outcome.REVOKED: Ending.CANCELLED}
-            return ended.get(receipt.outcome, Ending.EXPIRED) if receipt else Ending.EXPIRED
-        answer = ask_unreachable(ticket, link, expires)
-        if answer is None or answer.by == delivery.GATEWAY.id:
-            continue
-        way = answer.decision.name.lower().replace("_", "-")
-        told = zendesk.note(ticket, "data_export/note-link-unreachable", staff=answer.by, answer=way)
-        if answer.decision is forms.Way.END:
-            delivery.revoke(link)
-        elif answer.decision is forms.Way.SECOND_HOST:
-            second_host = True
-            delivery.send_link(ticket, link, "data_export/ready-second-host", expires, second_host)
-
-
-def ended_or_unreachable(ticket: int, link: str, told: int) -> Callable[[datetime], Iterable[Heard]]:
-    """What is looked at: the link itself, and only while it is open the ticket, which may be out of reach."""
-    return lambda _: delivery.outcome(link) or zendesk.unreachable(ticket, told)
-
-
-def ask_unreachable(ticket: int, link: str, expires: datetime) -> forms.Unreachable | None:
-    """What operators do for a customer who cannot reach the link; should it end meanwhile, there is nothing to do."""
-    second_host = delivery.has_second_host()
-    form: type[forms.Unreachable] = forms.Unreachable if second_host else forms.UnreachableOneHost
-    wait_on = {"decision": forms.Way.WAIT_ON.value}
-    return ask_operators(
-        form,
-        ticket,
-        "link-unreachable",
-        Until(delivery.last_moment(expires)),
-        settled_by=(delivery.GATEWAY, f"link:{link}"),
-        look=lambda _: [replace(ended, values=wait_on) for ended in delivery.outcome(link)],
-        ways=["second-host", "wait-on", "end"] if second_host else ["wait-on", "end"],
-        until=expires,
-    )
-
-
-def of_the_link(ticket: int, link: str, expires: datetime, second_host: bool) -> Act:
-    """A reminder to the customer, at the address that was sent last."""
-    message = "data_export/ready-reminder"
-    return only((delivery.GATEWAY,), lambda _: delivery.send_link(ticket, link, message, expires, second_host))
-
-
-def finish(request: Request, prefix: str, task: str, ending: Ending) -> str:
+def finish(
+    request: Request, prefix: str, task: str, ending: Ending, by_hand: handover.HandDestruction | None = None
+) -> str:
     """Destroy the export everywhere, look, certify; then tell everybody and close."""
-    told = {Ending.DELIVERED: "downloaded", Ending.EXPIRED: "expired", Ending.CANCELLED: "cancelled"}
-    certificate = delivery.destroy(prefix, "received" if ending is Ending.DELIVERED else ending.value)
-    zendesk.note(request.ticket, "data_export/note-certificate", **delivery.evidence(certificate))
+    certify(request.ticket, prefix, ending, by_hand)
     asana.complete(task)
-    zendesk.reply(request.ticket, f"data_export/{told[ending]}", status="solved")
+    zendesk.reply(request.ticket, last_word("data_export", ending, by_hand), status="solved")
     return ending
 
 
 # -- How people are asked
-
-
-def ask_operators(
-    form: type[F],
-    ticket: int,
-    key: str,
-    within: Delay,
-    *,
-    settled_by: tuple[Person, str] | None = None,
-    look: Callable[[datetime], Iterable[Heard]] | None = None,
-    **about: Any,
-) -> F | None:
-    """Put a question to the operators: told in Slack, reminded every so often until it ends, verified.
-
-    What happens elsewhere may settle it too: `settled_by` is the system that says so and the thing whose news are
-    a reason to look, `look` how that is read.
-    """
-    page: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
-    named = page | {"question": key}
-    wanted = messages.variables(f"data_export/question-{key}")
-    shown = {name: value for name, value in (page | about).items() if name in wanted}
-    operators = accounts.role(NUMBERS.roles.operators)
-    system, listens = settled_by or (None, None)
-    asked = operators.people
-    return wait_for(
-        form,
-        key=key,
-        question=messages.render(f"data_export/question-{key}", **shown).body,
-        who=Role(name=operators.name, people=(*asked, system) if system else asked),
-        within=within,
-        announce=only(asked, in_slack("operators-asked", named)),
-        remind=[(delay, only(asked, in_slack("operators-reminder", named))) for delay in every_so_often(within)],
-        listens=listens,
-        look=look,
-        look_every=look_every if look else None,
-        settled=lambda given, told: show_outcome(ticket, key, told, given, "answered"),
-    )
-
-
-def show_outcome(ticket: int, key: str, told: Sequence[object], given: Form | None, outcome: str) -> None:
-    """Let the Slack messages that asked say who settled the question and when; their buttons go."""
-    named: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket), "question": key}
-    named["at"] = given.at if given is not None else clock.now()
-    message = "data_export/outcome-unanswered"
-    if given is not None:
-        message = "data_export/outcome"
-        named |= {"outcome": outcome, "staff": given.by}
-    for shown in people.asked_in_slack(told):
-        people.show_outcome(shown, message, **named)
-
-
-def only(people: Sequence[Person], act: Act) -> Act:
-    """The act for these people alone, where others may answer too."""
-    return lambda invitation: act(invitation) if invitation.person in people else None
-
-
-def every_so_often(within: Delay) -> list[Delay]:
-    """When operators are reminded of a question that is open for so long."""
-    start, step = clock.now(), NUMBERS.operators_reminder_working_days
-    delays = (WorkingDays(days, office) for days in count(step, step))
-    return list(takewhile(lambda delay: delay.after(start) < within.after(start), delays))
 
 
 def await_reply(
@@ -530,11 +375,6 @@ def await_reply(
         look=lambda _: zendesk.replies(ticket, told),
         look_every=look_every,
     )
-
-
-def in_slack(message: str, values: Mapping[str, Any], buttons: tuple[tuple[str, str], ...] = ()) -> Act:
-    """A direct message with that person's own code and link."""
-    return lambda invitation: people.ask_in_slack(invitation, f"data_export/{message}", buttons, **values)
 
 
 def ask_to_agree(request: Request, asked: Role, described: Mapping[str, Any]) -> Act:

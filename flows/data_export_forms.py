@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -17,19 +16,12 @@ __all__ = [
     "Done",
     "Exempt",
     "Exemption",
-    "OtherVault",
-    "Outcome",
     "Overdue",
     "Patience",
-    "Receipt",
     "Remedy",
     "Reply",
     "TeamMeant",
-    "Unreachable",
-    "UnreachableOneHost",
-    "Vault",
     "Verdict",
-    "Way",
 ]
 
 
@@ -41,21 +33,6 @@ class Reply(Form):
 
 class Done(Form):
     """That engineering completed its task."""
-
-
-class Outcome(StrEnum):
-    RECEIVED = "received"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-    UNREACHABLE = "unreachable"
-
-
-class Receipt(Form):
-    """How the link ended, which the gateway says; or that the customer cannot reach it, which operators say."""
-
-    outcome: Outcome = Field(
-        description="Choose unreachable if the customer cannot reach the link; all else is looked up"
-    )
 
 
 class Verdict(StrEnum):
@@ -118,32 +95,3 @@ class Deliverable(Form):
     """What becomes of an export that holds another team's data."""
 
     decision: Remedy = Field(description="What shall happen? In both cases this deliverable is destroyed.")
-
-
-class Vault(StrEnum):
-    DROPBOX = "dropbox"
-    S3 = "s3"
-
-
-class OtherVault(Form):
-    """Where the sealed export goes."""
-
-    vault: Vault = Field(description="Which vault shall take it? The one that failed can be tried again.")
-
-
-class Way(StrEnum):
-    SECOND_HOST = "send it on the second host name"
-    WAIT_ON = "wait on"
-    END = "end the case"
-
-
-class Unreachable(Form):
-    """What the operators do for a customer who cannot reach the link."""
-
-    decision: Way = Field(description="What shall happen?")
-
-
-class UnreachableOneHost(Unreachable):
-    """The same where the gateway has no second host name."""
-
-    decision: Literal[Way.WAIT_ON, Way.END] = Field(description="What shall happen?")

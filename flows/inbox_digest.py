@@ -10,7 +10,7 @@ from datetime import datetime, time
 
 from casework import clock
 from casework.process import process
-from flows.data_export import office
+from flows.asking import office
 from policies.inbox_digest import NUMBERS, Ending
 from tasks import inbox, people
 

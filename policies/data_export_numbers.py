@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, time
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
@@ -106,6 +106,7 @@ class DataExportNumbers(Numbers):
     engineering_final_working_days: Span = Field(examples=[15])
     operators_decision_working_days: Span = Field(examples=[5])
     operators_reminder_working_days: Span = Field(examples=[1])
+    vault: Literal["dropbox", "onedrive", "s3", "manual-transfer"] = Field(examples=["dropbox"])
     link_valid_days: Span = Field(examples=[7])
     ready_reminder_day: Span = Field(examples=[4])
     look_every_minutes: int = Field(ge=1, le=1440, examples=[30])

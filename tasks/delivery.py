@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from casework import __version__, clock
+from casework.confidential import ConfidentialText
 from casework.delivery import current
 from casework.delivery.certificate import Ciphertext, Outcome, Run, issue
-from casework.delivery.deliverable import Accepted
 from casework.delivery.destruction import destroy as destroy_copies
+from casework.delivery.evidence import Copy, CopyState, readable
 from casework.delivery.handover import seal_into, verify
-from casework.delivery.link import LinkState, SealedFile
+from casework.delivery.link import LinkConflict, LinkState, SealedFile
 from casework.delivery.links import CLAIM_EXTENSION, GRACE
-from casework.delivery.package import package
 from casework.delivery.sealing import sealed_size
+from casework.delivery.transfer import NAME as BY_HAND
+from casework.delivery.transfer import ByHand, TransferByHand
 from casework.delivery.vaults import VaultCopy
 from casework.people import Identity, Person
 from casework.step import case_id, lookup, progress, reference, step
@@ -22,32 +25,41 @@ from casework.systems import current as systems
 from casework.systems.errors import Misconfigured, Temporary
 from casework.wait import Heard
 from policies import messages
-from tasks.drop import drop_of
+from tasks.drop import Deliverable, drop_of, packed
+from tasks.people import tell_once
 
 __all__ = [
     "GATEWAY",
+    "ByHand",
+    "SealedFile",
     "allot",
     "destroy",
     "evidence",
+    "hand_over",
     "has_second_host",
     "last_moment",
     "open_link",
     "outcome",
+    "reissue",
     "revoke",
     "seal",
     "send_link",
+    "unlock",
     "vault_answers",
+    "vaults",
 ]
 
 GATEWAY = Person(id="gateway")
 """Who answers when the state of a link does."""
 
 
-def _certify(prefix: str, ended_as: str) -> dict[str, Any]:
+def _certify(prefix: str, ended_as: str, by_hand: ByHand | None = None) -> dict[str, Any]:
     """Destroy everything that a case has of a deliverable, and sign what was found. Safe to repeat."""
     parts, case = current(), case_id()
     link = parts.links.of_deliverable(case)
-    copies = [VaultCopy(vault, case) for vault in parts.vaults.values()]
+    copies: list[Copy] = [VaultCopy(vault, case) for vault in parts.vaults.values()]
+    if by_hand is not None:
+        copies.append(TransferByHand(by_hand, now=clock.present))
     done = destroy_copies(
         case,
         case,
@@ -57,8 +69,9 @@ def _certify(prefix: str, ended_as: str) -> dict[str, Any]:
         now=clock.present,
         ended_as=ended_as,
     )
-    if not done.complete:
-        blocked = ", ".join(found.copy for found in done.evidence if not found.sealed)
+    # What people have to destroy is not gone sooner by our trying again.
+    blocked = ", ".join(found.copy for found in done.evidence if readable(found) and found.copy != BY_HAND)
+    if blocked:
         raise Temporary("delivery", "destroy", f"{blocked} is not gone yet; look at its lock or legal hold")
     ciphertext = Ciphertext(sha256=link.file.sealed_sha256, size=link.file.sealed_size) if link else None
     document = issue(
@@ -74,12 +87,13 @@ def _certify(prefix: str, ended_as: str) -> dict[str, Any]:
 
 
 @step(repeatable=True)
-def destroy(prefix: str, ended_as: str = "cancelled") -> str:
+def destroy(prefix: str, ended_as: str = "cancelled", by_hand: ByHand | None = None) -> str:
     """End the link, destroy the key and every copy, look that they are gone, and keep the certificate; its name.
 
-    Each stage may be repeated; a certificate that is kept already is not written again.
+    Each stage may be repeated; a certificate that is kept already is not written again. `by_hand` is what was said of
+    a copy that was uploaded by hand, if there is one.
     """
-    return str(_certify(prefix, ended_as)["deliverable_id"])
+    return str(_certify(prefix, ended_as, by_hand)["deliverable_id"])
 
 
 @step(repeatable=True, undo=destroy)
@@ -88,9 +102,47 @@ def allot(prefix: str) -> str:
     return prefix
 
 
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A deliverable that people carry from its drop; `left` is what they are told if the case is called off."""
+
+    prefix: str
+    ticket: int
+    people: tuple[Person, ...]
+    left: str
+    single_download_enforced: bool = False
+
+
+@step(repeatable=True)
+def leave(handed: HandedOver) -> None:
+    """Certify that a copy may be left with whoever carried it, and tell them in Slack to destroy it, each once.
+
+    Not on the ticket: a ticket that was closed takes no note.
+    """
+    _certify(handed.prefix, "cancelled", ByHand())
+    page = systems().places.ticket_page.format(ticket=handed.ticket)
+    text = messages.render(handed.left, ticket=str(handed.ticket), ticket_link=page).body
+    for person in handed.people:
+        tell_once(person, text)
+
+
+@step(repeatable=True, undo=leave)
+def hand_over(prefix: str, ticket: int, people: tuple[Person, ...], left: str) -> HandedOver:
+    """From here on `people` may have a copy by hand, which no step of ours can destroy."""
+    return HandedOver(prefix, ticket, people, left)
+
+
+@lookup
+def vaults() -> tuple[str, ...]:
+    """The vaults that are set up."""
+    return tuple(current().vaults)
+
+
 @lookup
 def vault_answers(vault: str) -> bool:
-    """Whether a vault can be reached now, so that nobody waits an hour for an upload that cannot end."""
+    """Whether a vault is set up and can be reached now, so that nobody waits an hour for an upload that cannot end."""
+    if vault not in current().vaults:
+        return False
     try:
         current().vaults[vault].look(f"{case_id()}-probe")
     except Temporary:
@@ -99,10 +151,10 @@ def vault_answers(vault: str) -> bool:
 
 
 @step(repeatable=True)
-def seal(prefix: str, checked: Accepted, ticket: int, vault: str) -> SealedFile:
+def seal(prefix: str, checked: Deliverable, ticket: int, vault: str) -> SealedFile:
     """Seal the deliverable into a vault, in one pass, and read it back; again replaces the vault's object."""
     case = case_id()
-    wanted = package(drop_of(prefix), checked, f"export-{case[:8]}")
+    wanted = packed(prefix, checked, case[:8])
     parts = current()
     sealed = seal_into(
         parts.vaults[vault],
@@ -150,6 +202,25 @@ def revoke(link_id: str) -> str:
     return current().links.revoke(link_id, "cancelled").state.value
 
 
+@step(repeatable=True)
+def unlock(link_id: str) -> str:
+    """Give a locked link new tries; its state. Again, and for one that is not locked, changes nothing."""
+    return current().links.unlock(link_id).state.value
+
+
+@step(repeatable=True)
+def reissue(link_id: str, sealed: SealedFile, expires_at: datetime, by: str, reason: ConfidentialText) -> str | None:
+    """Void a link and open another one to the same deliverable, by a person (an id) with a reason; its id.
+
+    None when the link has ended meanwhile: there is nothing left to void. Again gives the same link.
+    """
+    links = current().links
+    try:
+        return links.make_ready(links.reissue(link_id, sealed, expires_at, by=by, reason=reason).link_id).link_id
+    except LinkConflict:
+        return None
+
+
 @lookup
 def has_second_host() -> bool:
     """Whether the gateway has a second address for customers who cannot reach the first."""
@@ -170,12 +241,19 @@ def outcome(link_id: str) -> tuple[Heard, ...]:
 
 @lookup
 def evidence(name: str) -> dict[str, Any]:
-    """What the note on the ticket says of a certificate: the digest, and where which copy was looked for."""
-    document = current().certificates.read(name)
+    """What the note on the ticket says of a certificate: its address, the digest, and what was found of each copy."""
+    parts = current()
+    document = parts.certificates.read(name)
     sealed = document["ciphertext"]
-    copies = [f"{copy['copy']}: {copy['state']}" for copy in document["copies"]]
+    # Where we did not find out ourselves that it is gone, who says so or what hinders belongs to the finding.
+    telling = (CopyState.BY_HAND, CopyState.BLOCKED)
+    copies = [
+        f"{copy['copy']}: {copy['state']}" + (f", {copy['detail']}" if copy["state"] in telling else "")
+        for copy in document["copies"]
+    ]
     digest = sealed["sha256"] if sealed else "none"
-    return {"certificate": name, "outcome": document["outcome"], "digest": digest, "copies": copies}
+    pdf = f"{parts.public_url}/certificates/{name}.pdf"
+    return {"certificate": name, "pdf": pdf, "outcome": document["outcome"], "digest": digest, "copies": copies}
 
 
 def last_moment(expires: datetime) -> datetime:

@@ -50,6 +50,11 @@ def _post(person: Person, text: str, more: Sequence[Mapping[str, Any]] = ()) -> 
     return slack.post(slack.open_direct_message(person.slack), text.splitlines()[0], [section, *more], reference())
 
 
+def tell_once(person: Person, text: str) -> MessageRef | None:
+    """A direct message, unless this step has sent it before; None for somebody who is not in Slack."""
+    return _find_told(person) or _post(person, text)
+
+
 @step(find=_find_told)
 def tell_in_slack(person: Person, message: str, **values: object) -> MessageRef | None:
     """A direct message; None for somebody who is not in Slack.

@@ -154,7 +154,15 @@ def test_tests_that_are_named_exist(page: Path) -> None:
 def test_pages_are_portable(page: Path) -> None:
     """No page holds an address of a real company or a path of one machine."""
     text = page.read_text()
-    known = ("keepachangelog.com", "semver.org", "slack.com", "app.asana.com", "dropboxapi.com")
+    known = (
+        "keepachangelog.com",
+        "semver.org",
+        "slack.com",
+        "app.asana.com",
+        "dropboxapi.com",
+        "graph.microsoft.com",
+        "login.microsoftonline.com",
+    )
     for host in re.findall(r"https?://([\w.-]+)", text):
         local = host.startswith("127.0.0.1") or host.endswith(".example") or host == "localhost"
         assert local or host.endswith(known), host
@@ -225,7 +233,7 @@ def test_the_command_page_has_every_command() -> None:
         section = re.search(rf"^## `casework {name}`$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
         assert section, f"cli.md has no section for casework {name}"
         told = set(re.findall(r"^\| `(--[\w-]+)", section[1], re.MULTILINE))
-        assert told == options(command) - {"--help"}, name
+        assert told == {option for option in options(command) if option.startswith("--")} - {"--help"}, name
     assert set(re.findall(r"^## `casework ([\w-]+)`$", text, re.MULTILINE)) == set(COMMANDS)
 
 

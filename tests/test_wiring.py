@@ -14,12 +14,13 @@ import httpx
 import pytest
 
 from casework import reception, wiring
+from casework.delivery.keys import KeyFile, KmsKey
 from casework.delivery.link import Link, LinkState, SealedFile
 from casework.delivery.links import Links
 from casework.gateway.inbox import Hook, Inbox
 from casework.sandbox import People, World, aws, product, server
 from casework.sandbox.misbehave import Fault
-from casework.settings import Settings, SettingsWrong, load
+from casework.settings import KeySettings, OneDriveSettings, SandboxSettings, Settings, SettingsWrong, load
 from casework.standins import AWS, SENDER, with_standins
 from casework.systems.errors import Temporary
 from casework.systems.zendesk import Zendesk
@@ -88,7 +89,21 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
     assert b"".join(wired.systems.dropbox.read("/casework/probe")) == b"sealed"
     assert wired.systems.product.staff("staff-11").id == "staff-11"
     assert [person.id for person in wired.runtime.operators.people] == ["staff-41", "staff-42"]
-    assert set(wired.delivery.vaults) == {"dropbox", "s3"}
+    assert set(wired.delivery.vaults) == {"dropbox", "onedrive", "s3"}
+    wired.delivery.vaults["onedrive"].store("probe", [b"sealed"], 6)
+    assert [item["path"] for item in world.state["onedrive"]["items"].values()] == ["casework/probe"]
+
+
+def test_a_drive_needs_its_app(settings: Settings) -> None:
+    """Whoever names a drive reads, before anything starts, that the app's directory, id and secret are missing."""
+    real = with_standins(settings).model_copy(
+        update={"sandbox": SandboxSettings(), "onedrive": OneDriveSettings(drive="b!x", tenant="directory.example")}
+    )
+    with pytest.raises(SettingsWrong) as told:
+        wiring.check(real)
+    assert "onedrive.client_id is not set" in str(told.value)
+    assert "onedrive.client_secret is not set" in str(told.value)
+    assert "tenant" not in str(told.value)
 
 
 def test_roles_that_are_named_stay_in_sandbox_mode(settings: Settings) -> None:
@@ -105,6 +120,19 @@ def test_secrets_are_made_once_and_for_us_alone(settings: Settings, tmp_path: Pa
     assert len(first) == 32
     for name in ("secret", "certificate-key", "keys/key-encryption-key"):
         assert stat.S_IMODE((tmp_path / "home" / name).stat().st_mode) == 0o600
+
+
+def test_what_wraps_data_keys(settings: Settings) -> None:
+    """A key of KMS when one is named, with the region and keys of `[s3]`; a file without one, and in the sandbox."""
+    named = settings.model_copy(
+        update={"keys": KeySettings(kms_key_id="alias/casework", endpoint_url="https://kms.example")}
+    )
+    assert isinstance(wiring.build(named).delivery.keys._wrapping, KeyFile)
+    bucket = settings.s3.model_copy(update={"region": "eu-west-1"})
+    wrapping = wiring._wrapping(named.model_copy(update={"s3": bucket}))
+    assert isinstance(wrapping, KmsKey)
+    client = wrapping._kms._client.meta
+    assert (client.endpoint_url, client.region_name) == ("https://kms.example", "eu-west-1")
 
 
 def test_the_links_have_a_secret_of_their_own(wired: Wired) -> None:

@@ -37,7 +37,10 @@ def start(
 
         if process not in processes:
             raise typer.BadParameter(f"there is no process {process!r}; there are: {', '.join(processes)}")
-        parameters = processes[process].checked({"ticket": ticket})
+        try:
+            parameters = processes[process].checked({"ticket": ticket})
+        except TypeError as error:
+            raise typer.BadParameter(f"{process} is not started with a ticket alone: {error}.") from None
         subject = processes[process].subject_of(parameters)
         case_id, fresh = start_case(wired.runtime, process, subject, parameters)
     if json:

@@ -22,15 +22,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from casework.delivery.destruction import Destruction
-from casework.delivery.evidence import CopyState
+from casework.delivery.evidence import CopyState, Result, result
 from casework.delivery.keys import read_secret_file
 
+DOCUMENT: Literal["casework certificate of destruction"] = "casework certificate of destruction"
 _PRIVATE_KEY_BYTES = 32
 
 
@@ -79,9 +80,21 @@ class Run(_Part):
 
 
 class Signed(_Part):
+    """Which key signed; ``public_key`` is its 32 raw bytes in base64."""
+
     algorithm: Literal["Ed25519"]
     key_id: str
     public_key: str
+
+    @property
+    def key(self) -> bytes:
+        """The public key's raw bytes. Raises :class:`CertificateInvalid`."""
+        return _base64("signed.public_key", self.public_key)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the public key, see :func:`fingerprint`."""
+        return fingerprint(self.key)
 
 
 class Certificate(_Part):
@@ -92,7 +105,7 @@ class Certificate(_Part):
     case_id: str
     deliverable_id: str
     outcome: Outcome
-    result: Literal["destroyed", "not destroyed"]
+    result: Result
     ciphertext: Ciphertext | None
     key: CertifiedKey
     copies: tuple[CertifiedCopy, ...]
@@ -129,6 +142,11 @@ class Signer:
         """The 32 raw bytes to publish, for :func:`verify`."""
         return self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
+    @property
+    def public_pem(self) -> str:
+        """The same as PEM (RFC 8410), which other programs read."""
+        return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
     def sign(self, data: bytes) -> bytes:
         return self._key.sign(data)
 
@@ -157,12 +175,12 @@ def issue(
         for found in destruction.evidence
     ]
     document: dict[str, Any] = {
-        "document": "casework certificate of destruction",
+        "document": DOCUMENT,
         "version": 1,
         "case_id": case_id,
         "deliverable_id": destruction.deliverable_id,
         "outcome": outcome.value,
-        "result": "destroyed" if destruction.complete else "not destroyed",
+        "result": result(destruction.evidence).value,
         "ciphertext": None if ciphertext is None else ciphertext.model_dump(),
         "key": {"key_id": destruction.key_id, "destroyed_at": _utc(destruction.key_destroyed_at)},
         "copies": copies,
@@ -183,28 +201,49 @@ def verify(document: dict[str, Any], public_key: bytes | None = None) -> Verifie
     Raises :class:`CertificateInvalid`.
     """
     unsigned = {name: value for name, value in document.items() if name != "signature"}
+    if document.get("document") != DOCUMENT:
+        raise CertificateInvalid("document", "this is not a certificate of destruction")
     try:
         certificate = Certificate.model_validate(unsigned)
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"
         raise CertificateInvalid(place, first["type"].replace("_", " ")) from None
-    embedded = _base64("signed.public_key", certificate.signed.public_key)
+    embedded = certificate.signed.key
     if public_key is not None and public_key != embedded:
         raise CertificateInvalid("signed.public_key", "another key signed this than the one expected")
     if certificate.signed.key_id != key_id(embedded):
         raise CertificateInvalid("signed.key_id", "it is not the id of the public key")
     signature = _base64("signature", document.get("signature"))
-    try:
-        Ed25519PublicKey.from_public_bytes(embedded).verify(signature, canonical(unsigned))
-    except ValueError:
-        raise CertificateInvalid("signed.public_key", "not an Ed25519 key") from None
-    except InvalidSignature:
-        raise CertificateInvalid("signature", "it does not match: the document was altered") from None
-    readable = [copy for copy in certificate.copies if not copy.sealed and copy.state is not CopyState.ABSENT]
-    if (certificate.result == "destroyed") == bool(readable):
+    if not signed_by(embedded, signature, canonical(unsigned)):
+        raise CertificateInvalid("signature", "it does not match: the document was altered")
+    if certificate.result is not result(certificate.copies):
         raise CertificateInvalid("result", "it does not follow from the copies")
     return Verified(certificate, certificate.signed.key_id, trusted=public_key is not None)
+
+
+def signed_by(public_key: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether this key signed these bytes. Raises :class:`CertificateInvalid` when it is no key."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(public_key)
+    except ValueError:
+        raise CertificateInvalid("signed.public_key", "not an Ed25519 key") from None
+    try:
+        key.verify(signature, data)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def public_key_of(pem: bytes) -> bytes:
+    """The 32 raw bytes of an Ed25519 public key in PEM. Raises ValueError when it is something else."""
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("it is not a public key in PEM") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("it is another kind of key than Ed25519")
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def canonical(document: dict[str, Any]) -> bytes:
@@ -212,9 +251,14 @@ def canonical(document: dict[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def fingerprint(public_key: bytes) -> str:
+    """What people compare to know a public key: the SHA-256 of its 32 raw bytes, in hex."""
+    return hashlib.sha256(public_key).hexdigest()
+
+
 def key_id(public_key: bytes) -> str:
-    """A short name of a public key: the first 16 hex digits of its SHA-256."""
-    return hashlib.sha256(public_key).hexdigest()[:16]
+    """A short name of a public key: the first 16 digits of its fingerprint."""
+    return fingerprint(public_key)[:16]
 
 
 def _base64(place: str, value: Any) -> bytes:

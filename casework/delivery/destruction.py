@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from casework.delivery.evidence import Copy, CopyState, Evidence
+from casework.delivery.evidence import Copy, CopyState, Evidence, Result, result
 from casework.delivery.keys import KeyStore
 from casework.delivery.links import Links
 from casework.systems.errors import Refused
@@ -28,8 +28,8 @@ class Destruction:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing readable is left: sealed copies lost their key, the others are verified absent."""
-        return unreadable(self.evidence)
+        """Whether nothing readable is left: sealed copies lost their key, the others are absent or said to be."""
+        return result(self.evidence) is not Result.NOT_DESTROYED
 
 
 def destroy(
@@ -57,14 +57,9 @@ def destroy(
     destroyed_at = keys.destroyed_at(key_id)
     if destroyed_at is None:
         raise RuntimeError(f"key {key_id} was destroyed and the key store does not say so: check the store")
-    if link is not None and unreadable(evidence):
+    if link is not None and result(evidence) is not Result.NOT_DESTROYED:
         links.mark_destroyed(link.link_id)
     return Destruction(deliverable_id, key_id, destroyed_at, evidence)
-
-
-def unreadable(evidence: Sequence[Evidence]) -> bool:
-    """With the key destroyed: is every copy that was not sealed verified absent?"""
-    return all(found.sealed or found.state is CopyState.ABSENT for found in evidence)
 
 
 def _delete(copy: Copy) -> tuple[tuple[str, ...], str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,6 +13,39 @@ class CopyState(StrEnum):
     ABSENT = "verified absent"
     SOFT_DELETED = "soft-deleted"
     BLOCKED = "blocked"
+    BY_HAND = "destroyed by hand"
+    """A person says so. Nobody else looked."""
+
+
+class Result(StrEnum):
+    """What is left of a deliverable, all copies together."""
+
+    DESTROYED = "destroyed"
+    BY_HAND = "destroyed, in part by hand"
+    NOT_DESTROYED = "not destroyed"
+
+
+class Found(Protocol):
+    """What the result depends on."""
+
+    @property
+    def sealed(self) -> bool: ...
+
+    @property
+    def state(self) -> CopyState: ...
+
+
+def result(copies: Iterable[Found]) -> Result:
+    """With the key destroyed: is every copy that was not sealed verified absent, or at least said to be destroyed?"""
+    left = list(copies)
+    if any(readable(copy) for copy in left):
+        return Result.NOT_DESTROYED
+    return Result.BY_HAND if any(copy.state is CopyState.BY_HAND for copy in left) else Result.DESTROYED
+
+
+def readable(copy: Found) -> bool:
+    """Whether a copy can still be read although the key is destroyed, as far as anybody knows."""
+    return not copy.sealed and copy.state not in (CopyState.ABSENT, CopyState.BY_HAND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """From the drop into a vault, and out of it again: the two ways that a deliverable travels.
 
-In: package → seal → vault, one pass, each byte hashed once on either side of the seal. Out: vault → open.
-Between the two, :func:`verify` reads the vault's copy back before a link to it is made ready.
+In: package → seal → vault, one pass, each byte hashed once on either side of the seal; reading, sealing and storing
+go on at the same time. Out: vault → open. Between the two, :func:`verify` reads the vault's copy back before a link to
+it is made ready.
 """
 
 from __future__ import annotations
 
+from casework.delivery.ahead import ahead
 from casework.delivery.digests import Tally
 from casework.delivery.keys import KeyStore
 from casework.delivery.links import SealedFile
@@ -32,8 +34,12 @@ def seal_into(
     key = keys.create(deliverable_id)
     plain, sealed = Tally(), Tally()
     associated_data = binding(case_id, deliverable_id, package.size)
-    stream = seal(plain.watch(package.chunks()), key, associated_data)
-    vault.store(object_name, sealed.watch(stream), sealed_size(package.size), progress)
+    chunks = package.chunks() if package.sha256 else plain.watch(package.chunks())
+    with (
+        ahead(chunks) as read,
+        ahead(sealed.watch(seal(read, key, associated_data))) as stream,
+    ):
+        vault.store(object_name, stream, sealed_size(package.size), progress)
     return SealedFile(
         case_id=case_id,
         deliverable_id=deliverable_id,
@@ -42,8 +48,8 @@ def seal_into(
         object_name=object_name,
         key_id=deliverable_id,
         display_name=package.name,
-        plain_size=plain.size,
-        plain_sha256=plain.sha256,
+        plain_size=package.size,
+        plain_sha256=package.sha256 or plain.sha256,
         sealed_size=sealed.size,
         sealed_sha256=sealed.sha256,
     )
@@ -59,7 +65,8 @@ def open_sealed(file: SealedFile, keys: KeyStore, vault: Vault) -> Opener:
 def verify(file: SealedFile, keys: KeyStore, vault: Vault) -> None:
     """Read the vault's copy back and compare the plaintext's SHA-256. Raises :class:`SealBroken`."""
     tally = Tally()
-    for _ in tally.watch(open_sealed(file, keys, vault).read()):
-        pass
+    with ahead(open_sealed(file, keys, vault).read()) as opened:
+        for _ in tally.watch(opened):
+            pass
     if tally.sha256 != file.plain_sha256:
         raise SealBroken(f"deliverable {file.deliverable_id}: the vault's copy is another file; seal it again")

@@ -3,12 +3,15 @@
 Destroying a data key is what makes every copy of the sealed file unreadable, those included that a vault or a
 backup keeps. So keys live apart from the case database, in a store that must not be backed up.
 
-:class:`FileKeyStore` is the embedded store: one SQLite file, each data key wrapped by AES-256-GCM (bound to
-its id) under a key-encryption key in a file of its own. Destroying overwrites the wrapped key in place,
-commits, then removes it, with ``secure_delete`` on and a rollback journal that SQLite deletes, so no file
-of the store holds it any more. What the store cannot reach: a copy made of its folder while the key lived
-(backup, snapshot), and blocks the file system has freed. Both hold the *wrapped* key only; whoever destroys
-the key-encryption key destroys those too.
+There is one store, an SQLite file, and two ways to wrap what lies in it: :class:`KeyFile`, AES-256-GCM under a
+key in a file, and :class:`KmsKey`, under a key that never leaves a key management service. Both bind a wrapped
+key to its id. Destroying overwrites the wrapped key in place, commits, then removes it, with ``secure_delete``
+on and a rollback journal that SQLite deletes, so no file of the store holds it any more. What the store cannot
+reach: a copy made of its folder while the key lived (backup, snapshot), and blocks the file system has freed.
+All of them hold the *wrapped* key only; whoever destroys the key-encryption key destroys those too.
+
+An opened data key is not kept in memory from one use to the next: a process that remembered it could go on
+reading after another one destroyed it.
 """
 
 from __future__ import annotations
@@ -20,15 +23,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from casework.delivery.sealing import KEY_BYTES
+from casework.systems.errors import Misconfigured, Refused
+
+if TYPE_CHECKING:
+    from casework.systems.kms import Kms
 
 _NONCE_BYTES = 12
 _KEY_FILE_MODE = 0o600
+_PURPOSE = "casework data key"
 
 
 class KeyDestroyed(Exception):
@@ -39,31 +47,89 @@ class KeyUnknown(LookupError):
     """The key store never had this data key."""
 
 
-class KeyStoreBroken(Exception):
+class KeyStoreBroken(Misconfigured):
     """The key store and its key-encryption key do not belong together, or a file is unsafe or damaged."""
 
-
-class KeyStore(Protocol):
-    """Where data keys live. Key ids are opaque; they appear in certificates and logs, the keys never do."""
-
-    def create(self, key_id: str) -> bytes:
-        """Make the 32-byte data key, or give the one that exists. Raises :class:`KeyDestroyed`."""
-
-    def open(self, key_id: str) -> bytes:
-        """The data key. Raises :class:`KeyDestroyed` or :class:`KeyUnknown`."""
-
-    def destroy(self, key_id: str, now: datetime) -> None:
-        """Make the key unrecoverable; again is harmless. A key never made can then not be made any more."""
-
-    def destroyed_at(self, key_id: str) -> datetime | None:
-        """When the key was destroyed (aware, UTC), or None."""
+    @property
+    def advice(self) -> str:
+        return "Put it right, then retry."
 
 
-class FileKeyStore:
-    """Data keys in one SQLite file, wrapped under the key in ``kek_file`` (made with mode 0600)."""
+class Wrapping(Protocol):
+    """Encrypts data keys under a key-encryption key, each bound to its id."""
 
-    def __init__(self, path: Path, kek_file: Path) -> None:
+    def begin(self, in_use: bool) -> None:
+        """Get ready when a store is opened; ``in_use`` says that it holds keys that this has wrapped.
+
+        Raises :class:`KeyStoreBroken` when it is known already that these cannot be unwrapped.
+        """
+
+    def wrap(self, key_id: str, key: bytes) -> bytes:
+        """The wrapped key, another one each time."""
+
+    def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
+        """The key. Raises :class:`KeyStoreBroken` when this id and this key-encryption key did not wrap it."""
+
+
+class KeyFile:
+    """Wraps by AES-256-GCM under a key in a file of its own, made with mode 0600 for a new store."""
+
+    def __init__(self, path: Path) -> None:
         self._path = path
+
+    def begin(self, in_use: bool) -> None:
+        if in_use and not self._path.exists():
+            raise KeyStoreBroken(
+                "key store",
+                "open",
+                f"it holds keys but its key-encryption key {self._path} is missing: put that back, or end the open "
+                "deliveries and have them made again",
+            )
+        self._cipher()
+
+    def wrap(self, key_id: str, key: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher().encrypt(nonce, key, _label(key_id))
+
+    def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
+        try:
+            return self._cipher().decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _label(key_id))
+        except (InvalidTag, ValueError):
+            raise _not_ours(key_id) from None
+
+    def _cipher(self) -> AESGCM:
+        return AESGCM(read_secret_file(self._path, KEY_BYTES))
+
+
+class KmsKey:
+    """Wraps by a key of a key management service, which binds the key id by its encryption context.
+
+    The service's faults pass through as those of :mod:`casework.systems.errors`. Nothing is asked of it before
+    the first key is wrapped or unwrapped.
+    """
+
+    def __init__(self, kms: Kms) -> None:
+        self._kms = kms
+
+    def begin(self, in_use: bool) -> None:
+        del in_use  # what the service would say now may be otherwise when it is needed
+
+    def wrap(self, key_id: str, key: bytes) -> bytes:
+        return self._kms.encrypt(key, _context(key_id))
+
+    def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
+        try:
+            return self._kms.decrypt(wrapped, _context(key_id))
+        except Refused as fault:
+            raise _not_ours(key_id, fault.detail) from None
+
+
+class KeyStore:
+    """Wrapped data keys in one SQLite file. Key ids are opaque; certificates and logs hold them, never the keys."""
+
+    def __init__(self, path: Path, wrapping: Wrapping) -> None:
+        self._path = path
+        self._wrapping = wrapping
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as db:
             db.execute(
@@ -73,37 +139,33 @@ class FileKeyStore:
             )
             used = db.execute("SELECT EXISTS (SELECT 1 FROM data_keys WHERE wrapped IS NOT NULL)").fetchone()[0]
         path.chmod(_KEY_FILE_MODE)
-        if used and not kek_file.exists():
-            raise KeyStoreBroken(
-                f"the key store {path} holds keys but its key-encryption key {kek_file} is missing: put it "
-                "back, or destroy the open deliverables and have them delivered again"
-            )
-        self._wrapper = AESGCM(read_secret_file(kek_file, KEY_BYTES))
+        wrapping.begin(bool(used))
 
     def create(self, key_id: str) -> bytes:
-        with self._connect() as db:
-            nonce = os.urandom(_NONCE_BYTES)
-            wrapped = nonce + self._wrapper.encrypt(nonce, secrets.token_bytes(KEY_BYTES), _label(key_id))
-            db.execute(
-                "INSERT INTO data_keys (key_id, wrapped) VALUES (?, ?) ON CONFLICT (key_id) DO NOTHING",
-                (key_id, wrapped),
-            )
+        """Make the 32-byte data key, or give the one that exists. Raises :class:`KeyDestroyed`."""
+        if self._row(key_id) == (None, None):
+            wrapped = self._wrapping.wrap(key_id, secrets.token_bytes(KEY_BYTES))
+            with self._connect() as db:
+                db.execute(
+                    "INSERT INTO data_keys (key_id, wrapped) VALUES (?, ?) ON CONFLICT (key_id) DO NOTHING",
+                    (key_id, wrapped),
+                )
         return self.open(key_id)
 
     def open(self, key_id: str) -> bytes:
+        """The data key. Raises :class:`KeyDestroyed`, :class:`KeyUnknown` or :class:`KeyStoreBroken`."""
         wrapped, destroyed_at = self._row(key_id)
         if destroyed_at is not None:
             raise KeyDestroyed(f"key {key_id} was destroyed at {destroyed_at}; what it sealed cannot be opened")
         if wrapped is None:
             raise KeyUnknown(f"there is no key {key_id} in this key store")
-        try:
-            return self._wrapper.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _label(key_id))
-        except InvalidTag:
-            raise KeyStoreBroken(
-                f"key {key_id} does not unwrap: the key-encryption key is another one or the store is damaged"
-            ) from None
+        return self._wrapping.unwrap(key_id, wrapped)
 
     def destroy(self, key_id: str, now: datetime) -> None:
+        """Make the key unrecoverable; again is harmless. A key never made can then not be made any more.
+
+        The key-encryption key is not needed for that, nor is the service that keeps it.
+        """
         if now.tzinfo is None:
             raise ValueError("Timezone aware datetime is required")
         with self._connect() as db:
@@ -120,6 +182,7 @@ class FileKeyStore:
             )
 
     def destroyed_at(self, key_id: str) -> datetime | None:
+        """When the key was destroyed (aware, UTC), or None."""
         _, destroyed_at = self._row(key_id)
         return None if destroyed_at is None else datetime.fromisoformat(destroyed_at)
 
@@ -167,14 +230,22 @@ def read_secret_file(path: Path, size: int) -> bytes:
         finally:
             draft.unlink()
     if path.stat().st_mode & 0o007:
-        raise KeyStoreBroken(f"everyone on this machine may read the secret file {path}: chmod 600 it")
+        raise KeyStoreBroken("secret file", "read", f"everyone on this machine may read {path}: chmod 600 it")
     secret = path.read_bytes()
     if len(secret) != size:
-        raise KeyStoreBroken(
-            f"the secret file {path} has {len(secret)} bytes instead of {size}: put the right one back"
-        )
+        wrong = f"{path} has {len(secret)} bytes instead of {size}: put the right one back"
+        raise KeyStoreBroken("secret file", "read", wrong)
     return secret
 
 
 def _label(key_id: str) -> bytes:
-    return b"casework data key " + key_id.encode()
+    return f"{_PURPOSE} {key_id}".encode()
+
+
+def _context(key_id: str) -> dict[str, str]:
+    return {"purpose": _PURPOSE, "key-id": key_id}
+
+
+def _not_ours(key_id: str, said: str | None = None) -> KeyStoreBroken:
+    why = "the key-encryption key is another one or the store is damaged"
+    return KeyStoreBroken("key store", "open", f"key {key_id} does not unwrap{f' ({said})' if said else ''}: {why}")

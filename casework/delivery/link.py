@@ -47,17 +47,21 @@ ENDED = (LinkState.RECEIVED, LinkState.EXPIRED, LinkState.REVOKED)
 class LinkEvent(StrEnum):
     CREATED = "created"
     MADE_READY = "made ready"
+    SHOWN = "shown"
     CODE_ISSUED = "code issued"
     CODE_WRONG = "code wrong"
     LOCKED = "locked"
     UNLOCKED = "unlocked"
     CLAIMED = "claimed"
     CLAIM_REFUSED = "claim refused"
-    STREAM_OPENED = "stream opened"
+    REFUSED = "refused"
+    RANGE = "range"
+    RESUMED = "resumed"
     SENT = "sent"
     RECEIVED = "received"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    REISSUED = "reissued"
     DESTROYED = "destroyed"
 
 
@@ -133,10 +137,15 @@ links = Table(
     Column("received_at", Utc),
     Column("created_at", Utc, nullable=False),
     Column("updated_at", Utc, nullable=False),
+    Column("replaces", String(32), comment="the link that was voided for this one"),
+    Column("reissued_by", String(200)),
+    Column("reissue_reason", String(200), comment="where the words are kept"),
 )
 
 _live = text("state IN ('sealed', 'ready', 'claimed')")
 Index("one_live_link", links.c.deliverable_id, unique=True, sqlite_where=_live, postgresql_where=_live)
+
+Index("one_replacement", links.c.replaces, unique=True)
 
 link_events = Table(
     "link_events",
@@ -145,6 +154,9 @@ link_events = Table(
     Column("link_id", String(32), nullable=False, index=True),
     Column("at", Utc, nullable=False),
     Column("event", String(32), nullable=False),
+    Column("visitor", String(16), comment="an HMAC of address and browser, another for each link"),
+    Column("start_byte", BigInteger, comment="of a range that was asked for"),
+    Column("end_byte", BigInteger, comment="behind its last byte"),
 )
 
 

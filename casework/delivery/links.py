@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from casework.delivery.link import (
@@ -61,6 +61,7 @@ CLAIM_EXTENSION = timedelta(hours=2)
 GRACE = timedelta(minutes=30)
 CAP_SLACK_BYTES = 8 * 1024 * 1024
 _MAX_SPANS = 1000
+_MAX_NOTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,21 @@ class Links:
     """The links in one database. ``secret`` (32 bytes or more) derives tokens and protects codes.
 
     Methods that answer a person return a :class:`Refusal`; methods that a step calls raise ``LookupError``
-    for an unknown link. ``now`` gives aware datetimes.
+    for an unknown link. ``now`` gives aware datetimes. ``visitor`` is who asks, when it is somebody at the
+    gateway: events hold an HMAC of it.
     """
 
-    def __init__(self, engine: Engine, secret: bytes, now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, secret: bytes, now: Callable[[], datetime], visitor: str | None = None) -> None:
         if len(secret) < 32:
             raise ValueError("the secret of the links has fewer than 32 bytes")
         self._engine = engine
         self._secret = secret
         self._now = now
+        self._visitor = visitor
+
+    def of_visitor(self, visitor: str) -> Links:
+        """The same links, as this visitor uses them: what tells visitors apart, such as address and browser."""
+        return Links(self._engine, self._secret, self._now, visitor)
 
     # Made and ended by the case
 
@@ -114,6 +121,34 @@ class Links:
         if link.state not in (LinkState.READY, LinkState.CLAIMED, LinkState.RECEIVED):
             raise LinkConflict(f"link {link_id} of case {link.file.case_id} is {link.state} and cannot be made ready")
         return link
+
+    def reissue(self, link_id: str, file: SealedFile, expires_at: datetime, *, by: str, reason: str) -> Link:
+        """Void a live link and make another one to its deliverable, in one transaction; again gives the same one.
+
+        The file may lie in another vault by now. ``by`` is the id of the person who decided it, ``reason`` the
+        reference under which their words are kept. ``LinkConflict`` when the link has ended already, or the file
+        is another deliverable's.
+        """
+        if not by or not reason:
+            raise ValueError(f"link {link_id} is reissued by a person with a reason: name both")
+        made = self._replacement(link_id)
+        if made is not None:
+            return made
+        old = self.get(link_id)
+        if file.deliverable_id != old.file.deliverable_id:
+            raise LinkConflict(f"link {link_id} is to {old.file.deliverable_id}, not to {file.deliverable_id}")
+        try:
+            with self._engine.begin() as db:
+                if not self._set(db, link_id, LIVE, state=LinkState.REVOKED, ended_as="reissued"):
+                    raise LinkConflict(f"link {link_id} of case {old.file.case_id} has ended: it cannot be reissued")
+                self._record(db, link_id, LinkEvent.REISSUED)
+                new = self._add(db, file, expires_at, replaces=link_id, reissued_by=by, reissue_reason=reason)
+        except (IntegrityError, LinkConflict):
+            made = self._replacement(link_id)
+            if made is None:
+                raise
+            return made
+        return self.get(new)
 
     def revoke(self, link_id: str, ended_as: str = "revoked") -> Link:
         """End a live link at once, a running stream included; a link that has ended stays as it is.
@@ -166,12 +201,11 @@ class Links:
         return link_of(row)
 
     def of_deliverable(self, deliverable_id: str) -> Link | None:
-        """The newest link of a deliverable, whatever its state."""
-        newest = links.c.created_at.desc()
+        """The link of a deliverable that no other has replaced, whatever its state."""
+        newer = links.alias()
+        last = ~exists().where(newer.c.replaces == links.c.link_id)
         with self._reading() as db:
-            row = db.execute(
-                select(links).where(links.c.deliverable_id == deliverable_id).order_by(newest).limit(1)
-            ).one_or_none()
+            row = db.execute(select(links).where(links.c.deliverable_id == deliverable_id, last)).one_or_none()
         return None if row is None else link_of(row)
 
     def token(self, link_id: str) -> str:
@@ -186,6 +220,19 @@ class Links:
         return link_of(row) if row is not None and hmac.compare_digest(row.token_hash, hashed) else None
 
     # Claimed by the customer
+
+    def note(self, link_id: str, event: LinkEvent) -> None:
+        """Record what moves nothing, as being looked at: once for each visitor, and for a hundred of them at most.
+
+        So nobody who has the address fills the database by looking.
+        """
+        same = and_(link_events.c.link_id == link_id, link_events.c.event == event)
+        with self._reading() as db:
+            known = set(db.execute(select(link_events.c.visitor).where(same)).scalars())
+        if self._seen_by(link_id) in known or len(known) >= _MAX_NOTED:
+            return
+        with self._engine.begin() as db:
+            self._record(db, link_id, event)
 
     def issue_code(self, link_id: str) -> str | Refusal:
         """A new six-digit code for a ready link, good for ten minutes; an earlier code dies.
@@ -261,16 +308,23 @@ class Links:
             return Refusal.ENDED
         return link if link.expires_at > self._now() else Refusal.EXPIRED
 
-    def open_stream(self, link_id: str, claim: str) -> str | Refusal:
-        """Begin sending to this claim; an earlier stream of the same claim stops at its next block."""
-        refused = self.authorise(link_id, claim)
-        if isinstance(refused, Refusal):
-            return refused
+    def open_stream(self, link_id: str, claim: str, start: int = 0, end: int | None = None) -> str | Refusal:
+        """Begin sending ``[start, end)`` to this claim; an earlier stream of the same claim stops.
+
+        A stream that does not begin where the one before was to end resumes a broken one.
+        """
+        link = self.authorise(link_id, claim)
+        if isinstance(link, Refusal):
+            return link
         stream_id = secrets.token_hex(16)
         with self._engine.begin() as db:
             if not self._set(db, link_id, [LinkState.CLAIMED], stream_id=stream_id):
                 return Refusal.ENDED
-            self._record(db, link_id, LinkEvent.STREAM_OPENED)
+            streams = link_events.c.event.in_([LinkEvent.RANGE, LinkEvent.RESUMED])
+            before = select(link_events.c.end_byte).where(link_events.c.link_id == link_id, streams)
+            last = db.execute(before.order_by(link_events.c.event_id.desc()).limit(1)).scalar()
+            event = LinkEvent.RANGE if last in (None, start) else LinkEvent.RESUMED
+            self._record(db, link_id, event, start_byte=start, end_byte=link.file.plain_size if end is None else end)
         return stream_id
 
     def record_sent(self, link_id: str, stream_id: str, count: int) -> Refusal | None:
@@ -319,10 +373,13 @@ class Links:
         return self.get(link_id)
 
     def receive(self, link_id: str, claim: str, sha256: str) -> Link | Refusal:
-        """The browser has all of it and says which SHA-256 (hex) it computed; again is harmless."""
+        """The browser has all of it and says which SHA-256 (hex) it computed.
+
+        Again is harmless, also when all is destroyed by then: the first answer may have been lost on its way.
+        """
         link = self.authorise(link_id, claim)
-        if link is Refusal.ENDED and self.get(link_id).state is LinkState.RECEIVED:
-            return self.get(link_id)
+        if link is Refusal.ENDED and (ended := self.get(link_id)).ended_as == "received":
+            return ended
         if isinstance(link, Refusal):
             return link
         if not covers(link.acknowledged, link.file.plain_size):
@@ -336,28 +393,38 @@ class Links:
     # How
 
     def _insert(self, file: SealedFile, expires_at: datetime) -> Link:
-        link_id = secrets.token_hex(16)
-        now = self._now()
         try:
             with self._engine.begin() as db:
-                db.execute(
-                    insert(links).values(
-                        link_id=link_id,
-                        token_hash=_sha256(self.token(link_id)),
-                        state=LinkState.SEALED,
-                        expires_at=expires_at,
-                        created_at=now,
-                        updated_at=now,
-                        **asdict(file),
-                    )
-                )
-                self._record(db, link_id, LinkEvent.CREATED)
+                link_id = self._add(db, file, expires_at)
         except IntegrityError:
             other = self.of_deliverable(file.deliverable_id)
             if other is None:
                 raise
             return other
         return self.get(link_id)
+
+    def _add(self, db: Connection, file: SealedFile, expires_at: datetime, **values: str) -> str:
+        link_id, now = secrets.token_hex(16), self._now()
+        db.execute(
+            insert(links).values(
+                link_id=link_id,
+                token_hash=_sha256(self.token(link_id)),
+                state=LinkState.SEALED,
+                expires_at=expires_at,
+                created_at=now,
+                updated_at=now,
+                **asdict(file),
+                **values,
+            )
+        )
+        self._record(db, link_id, LinkEvent.CREATED)
+        return link_id
+
+    def _replacement(self, link_id: str) -> Link | None:
+        """The link that was made in place of this one."""
+        with self._reading() as db:
+            row = db.execute(select(links).where(links.c.replaces == link_id)).one_or_none()
+        return None if row is None else link_of(row)
 
     def _move(
         self,
@@ -390,8 +457,12 @@ class Links:
         )
         return db.execute(statement).rowcount == 1
 
-    def _record(self, db: Connection, link_id: str, event: LinkEvent) -> None:
-        db.execute(insert(link_events).values(link_id=link_id, at=self._now(), event=event))
+    def _record(self, db: Connection, link_id: str, event: LinkEvent, **values: int) -> None:
+        told = {"link_id": link_id, "at": self._now(), "event": event, "visitor": self._seen_by(link_id)}
+        db.execute(insert(link_events).values(**told, **values))
+
+    def _seen_by(self, link_id: str) -> str | None:
+        return None if self._visitor is None else self._derive("visitor", link_id, self._visitor).hex()[:16]
 
     def _why_not(self, link_id: str, otherwise: Refusal) -> Refusal:
         link = self.get(link_id)

@@ -34,11 +34,31 @@ class DropChanged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """``size`` in bytes, known in advance; ``chunks()`` starts a new pass over the drop."""
+    """``size`` in bytes, known in advance; ``chunks()`` starts a new pass over the drop.
+
+    ``sha256`` (hex) is known in advance when the package is one checked file: each pass compares it at its end, so
+    that nobody needs to hash these bytes once more.
+    """
 
     name: str
     size: int
     chunks: Callable[[], Iterator[bytes]]
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LooseFile:
+    """A file that is delivered as it is, whatever it holds; ``ending`` is that of its name, without a dot."""
+
+    name: str
+    size: int
+    sha256: str
+    ending: str
+
+
+def loose(drop: Drop, file: LooseFile, stem: str) -> Package:
+    """The package of one loose file. Streaming raises :class:`DropChanged` when it is not the file any more."""
+    return Package(f"{stem}.{file.ending}", file.size, lambda: _unchanged(drop, file), file.sha256)
 
 
 def package(drop: Drop, accepted: Accepted, stem: str) -> Package:
@@ -49,7 +69,7 @@ def package(drop: Drop, accepted: Accepted, stem: str) -> Package:
     files = accepted.files
     if len(files) == 1:
         (file,) = files
-        return Package(f"{stem}.{file.format}", file.size, lambda: _unchanged(drop, file))
+        return Package(f"{stem}.{file.format}", file.size, lambda: _unchanged(drop, file), file.sha256)
     size = sum(len(_local_header(file)) + file.size for file in files) + len(_directory(files))
     return Package(f"{stem}.zip", size, lambda: _zip(drop, files))
 
@@ -61,7 +81,7 @@ def _zip(drop: Drop, files: tuple[CheckedFile, ...]) -> Iterator[bytes]:
     yield _directory(files)
 
 
-def _unchanged(drop: Drop, file: CheckedFile) -> Iterator[bytes]:
+def _unchanged(drop: Drop, file: CheckedFile | LooseFile) -> Iterator[bytes]:
     tally = Tally()
     yield from tally.watch(drop.read(file.name))
     if (tally.size, tally.sha256) != (file.size, file.sha256):

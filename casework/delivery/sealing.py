@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -117,8 +117,8 @@ class Opener:
             (header,) = _exactly(self._read_range(0, _HEADER_BYTES), [_HEADER_BYTES])
             if header[0] != _HEADER_BYTES:
                 raise SealBroken(f"the header says {header[0]} bytes instead of {_HEADER_BYTES}: not a sealed object")
-            salt = header[1 : 1 + _SALT_BYTES]
-            self._opened = _cipher(self._key, salt, self._associated_data), header[1 + _SALT_BYTES :]
+            salt = bytes(header[1 : 1 + _SALT_BYTES])
+            self._opened = _cipher(self._key, salt, self._associated_data), bytes(header[1 + _SALT_BYTES :])
         return self._opened
 
     def _sealed_span(self, first: int, final: int) -> tuple[int, int]:
@@ -141,21 +141,24 @@ def _nonce(prefix: bytes, number: int, last: bool) -> bytes:
     return prefix + number.to_bytes(4, "big") + bytes([last])
 
 
-def _segments(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Cut a stream into segment plaintexts; each is held back until it is known whether it is the last."""
-    room = _PLAIN_IN_FIRST
-    held = bytearray()
+def _segments(chunks: Iterable[bytes]) -> Iterator[tuple[memoryview, bool]]:
+    """Cut a stream into segment plaintexts; each is held back until it is known whether it is the last.
+
+    All lie in one buffer: each is good until the next is asked for.
+    """
+    buffer = memoryview(bytearray(_PLAIN_PER_SEGMENT))
+    room, held = _PLAIN_IN_FIRST, 0
     for chunk in chunks:
         view = memoryview(chunk)
         while len(view):
-            if len(held) == room:
-                yield bytes(held), False
-                held.clear()
-                room = _PLAIN_PER_SEGMENT
-            take = min(room - len(held), len(view))
-            held += view[:take]
+            if held == room:
+                yield buffer[:held], False
+                room, held = _PLAIN_PER_SEGMENT, 0
+            take = min(room - held, len(view))
+            buffer[held : held + take] = view[:take]
+            held += take
             view = view[take:]
-    yield bytes(held), True
+    yield buffer[:held], True
 
 
 def _segment_of(position: int) -> int:
@@ -170,21 +173,29 @@ def _segment_count(plain_size: int) -> int:
     return 1 if plain_size == 0 else _segment_of(plain_size - 1) + 1
 
 
-def _exactly(chunks: Iterable[bytes], lengths: Iterable[int]) -> Iterator[bytes]:
-    """Regroup a stream into pieces of exactly these lengths; too little or too much breaks the seal."""
+def _exactly(chunks: Iterable[bytes], lengths: Sequence[int]) -> Iterator[memoryview]:
+    """Regroup a stream into pieces of exactly these lengths; too little or too much breaks the seal.
+
+    All lie in one buffer: each is good until the next is asked for.
+    """
     source = iter(chunks)
-    held = bytearray()
+    buffer = memoryview(bytearray(max(lengths)))
+    rest = memoryview(b"")
     for length in lengths:
-        while len(held) < length:
-            chunk = next(source, None)
-            if chunk is None:
-                raise SealBroken(
-                    f"the sealed object ends {length - len(held)} bytes early: it was cut; do not serve it, "
-                    "seal the deliverable again"
-                )
-            held += chunk
-        piece = bytes(memoryview(held)[:length])
-        del held[:length]
-        yield piece
-    if held or any(source):
+        held = 0
+        while held < length:
+            if not len(rest):
+                chunk = next(source, None)
+                if chunk is None:
+                    raise SealBroken(
+                        f"the sealed object ends {length - held} bytes early: it was cut; do not serve it, "
+                        "seal the deliverable again"
+                    )
+                rest = memoryview(chunk)
+            take = min(length - held, len(rest))
+            buffer[held : held + take] = rest[:take]
+            held += take
+            rest = rest[take:]
+        yield buffer[:length]
+    if len(rest) or any(source):
         raise SealBroken("the vault gave more bytes than asked for: it did not honour the range")

@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from casework.delivery.evidence import CopyState, Evidence
+from casework.systems.chunks import StreamLength
 
 if TYPE_CHECKING:
     from casework.systems.dropbox import Dropbox
+    from casework.systems.onedrive import OneDrive
     from casework.systems.s3 import S3
 
 Progress = Callable[[int], None]
@@ -147,6 +149,42 @@ class S3Vault:
 
     def _key(self, object_name: str) -> str:
         return f"{self._prefix}/{object_name}" if self._prefix else object_name
+
+
+class OneDriveVault:
+    """A folder in OneDrive for work. Deleting is permanent, with all versions, and skips the recycle bin."""
+
+    name = "onedrive"
+
+    def __init__(self, client: OneDrive, folder: str, *, now: Now) -> None:
+        self._client = client
+        self._folder = folder.rstrip("/")
+        self._now = now
+
+    def store(
+        self, object_name: str, chunks: Iterable[bytes], sealed_size: int, progress: Progress | None = None
+    ) -> Stored:
+        try:
+            stored = self._client.upload(self._path(object_name), chunks, sealed_size, progress)
+        except StreamLength as error:
+            raise StoredShort(f"{self.name} cannot take {object_name}: {error}") from None
+        _demand_size(self.name, object_name, stored.size, sealed_size)
+        return Stored(self.name, object_name, stored.size, "onedrive quickXorHash", stored.quick_xor_hash or "")
+
+    def read(self, object_name: str, start: int, end: int) -> Iterator[bytes]:
+        return self._client.read(self._path(object_name), start, end)
+
+    def delete(self, object_name: str) -> tuple[str, ...]:
+        return self._client.permanently_delete(self._path(object_name))
+
+    def look(self, object_name: str) -> Evidence:
+        found = self._client.metadata(self._path(object_name))
+        state = CopyState.ABSENT if found is None else CopyState.BLOCKED
+        detail = "the drive answers itemNotFound" if found is None else "the file is still there"
+        return Evidence(f"{self.name}:{object_name}", True, state, detail, self._now())
+
+    def _path(self, object_name: str) -> str:
+        return f"{self._folder}/{object_name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from casework import database, runtime, tick
 from casework.board import Board
 from casework.delivery.links import CODE_TRIES, LinkState
 from casework.delivery.links import links as link_table
-from casework.gateway import buttons, decisions, downloads, health, hooks
+from casework.gateway import buttons, certificates, decisions, downloads, health, hooks
 from casework.gateway.faults import fault, told
 from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.loops import Loop
@@ -69,6 +69,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.include_router(buttons.router(gateway, inbox))
     app.include_router(decisions.router(gateway))
     app.include_router(downloads.router(gateway, inbox, worker.wake))
+    app.include_router(certificates.router(gateway))
     return app
 
 

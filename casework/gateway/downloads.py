@@ -26,7 +26,7 @@ from casework import tick
 from casework.delivery.download import StreamStopped, plan, stream
 from casework.delivery.handover import open_sealed
 from casework.delivery.keys import KeyDestroyed
-from casework.delivery.links import ClaimToken, Link, LinkEvent, LinkState, Refusal, link_events
+from casework.delivery.links import ClaimToken, Link, LinkEvent, Links, LinkState, Refusal, link_events
 from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.pages import moment, page, size
 from casework.gateway.parts import Gateway
@@ -74,6 +74,7 @@ class Downloads:
         link = self._open(token)
         if link is None:
             return gone()
+        self._links_of(request).note(link.link_id, LinkEvent.SHOWN)
         if link.state is LinkState.READY:
             return self._ready(token, link)
         return self._claimed(token, link, request)
@@ -114,7 +115,7 @@ class Downloads:
         if link.state is LinkState.READY and self._codes_lately(link) >= CODES_AN_HOUR:
             problem = f"{CODES_AN_HOUR} codes were sent within an hour. Use the last one, or try again later."
             return self._ready(token, link, 429, problem=problem)
-        code = self._links.issue_code(link.link_id)
+        code = self._links_of(request).issue_code(link.link_id)
         if isinstance(code, Refusal):
             return self._refused(token, code, request)
         try:
@@ -129,7 +130,7 @@ class Downloads:
         """Use the link up for the browser that gave the right code."""
         if self._open(token) is None:
             return gone()
-        outcome = self._links.claim(token, "".join(code.split()))
+        outcome = self._links_of(request).claim(token, "".join(code.split()))
         if isinstance(outcome, ClaimToken):
             return self._won(token, outcome, request)
         return self._refused(token, outcome, request)
@@ -186,8 +187,9 @@ class Downloads:
         kind = "application/octet-stream"
         if answer.status == 416 or request.method == "HEAD" or answer.length == 0:
             return Response(None, answer.status, headers, kind)
-        delivery = self._gateway.delivery
-        stream_id = self._links.open_stream(link.link_id, request.cookies.get(self._cookie(link, request), ""))
+        delivery, links = self._gateway.delivery, self._links_of(request)
+        claim = request.cookies.get(self._cookie(link, request), "")
+        stream_id = links.open_stream(link.link_id, claim, answer.start, answer.end)
         if isinstance(stream_id, Refusal):
             return gone()
         try:
@@ -200,6 +202,7 @@ class Downloads:
         except StreamStopped as stopped:
             if stopped.refusal is not Refusal.CAP_REACHED:
                 return gone()
+            links.note(link.link_id, LinkEvent.REFUSED)
             raise HTTPException(
                 429,
                 "The file was sent to this browser too often. Answer on your ticket, and we will help.",
@@ -216,7 +219,7 @@ class Downloads:
 
         def sent() -> None:
             if by_browser and answer.end == answer.size:
-                self._links.sent_in_full(link.link_id, stream_id)
+                links.sent_in_full(link.link_id, stream_id)
 
         return StreamingResponse(_sending(request, first, blocks, sent), answer.status, headers, kind)
 
@@ -234,7 +237,7 @@ class Downloads:
             raise HTTPException(404, "There is no download here. Open the address from our message once more.")
         outcome: Link | Refusal
         if said.sha256 is not None:
-            outcome = self._links.receive(link.link_id, claim, said.sha256)
+            outcome = self._links_of(request).receive(link.link_id, claim, said.sha256)
         else:
             try:
                 outcome = self._links.acknowledge(link.link_id, claim, said.start or 0, said.end or 0)
@@ -261,13 +264,23 @@ class Downloads:
 
     def _claim_of(self, token: str, request: Request) -> Link | None:
         link = self._links.find(token)
-        return None if link is None else self._authorised(link, request)
+        if link is None:
+            # As many questions to the database as for a link that has ended.
+            self._links.authorise("", "")
+            return None
+        return self._authorised(link, request)
 
     def _authorised(self, link: Link, request: Request) -> Link | None:
         found = self._links.authorise(link.link_id, request.cookies.get(self._cookie(link, request), ""))
         if found is Refusal.OTHER_CLAIM and link.state is LinkState.CLAIMED and _another_browser(request):
+            self._links_of(request).note(link.link_id, LinkEvent.REFUSED)
             self._tell(Hook("link", f"{link.link_id}:elsewhere", "link.claimed-elsewhere", f"link:{link.link_id}"))
         return None if isinstance(found, Refusal) else found
+
+    def _links_of(self, request: Request) -> Links:
+        """The links as whoever sent this request uses them."""
+        address = request.client.host if request.client else ""
+        return self._links.of_visitor(f"{address} {request.headers.get('user-agent', '')}")
 
     def _cookie(self, link: Link, request: Request) -> str:
         # Without https (a loopback try-out) a browser would not take the prefix, which demands Secure.

@@ -160,8 +160,9 @@ def _upload(world: World, request: Request, argument: Json) -> Response:
 def _start(world: World, request: Request, argument: Json) -> Response:
     _check_payload(request, argument)
     session = files.new_blob(world)
-    world.blob(session).write_bytes(request.body)
-    kept = {"offset": len(request.body), "closed": argument.get("close", False)}
+    kept: Json = {"offset": 0, "closed": argument.get("close", False), "blocks": ""}
+    world.blob(session).touch()
+    files.grow(world.blob(session), kept, request.body)
     world.state["dropbox"]["sessions"][session] = kept
     return json_response(200, {"session_id": session})
 
@@ -179,19 +180,10 @@ def _session(world: World, cursor: Json, *, finishing: bool) -> Json:
     raise failure({".tag": "lookup_failed", "lookup_failed": error} if finishing else error)
 
 
-def _grow(world: World, request: Request, argument: Json, session: Json) -> None:
-    with world.blob(argument["cursor"]["session_id"]).open("r+b") as blob:
-        # A sandbox killed between the append and its snapshot has written more than it knows of.
-        blob.truncate(session["offset"])
-        blob.seek(session["offset"])
-        blob.write(request.body)
-    session["offset"] += len(request.body)
-
-
 def _append(world: World, request: Request, argument: Json) -> Response:
     session = _session(world, argument["cursor"], finishing=False)
     _check_payload(request, argument)
-    _grow(world, request, argument, session)
+    files.grow(world.blob(argument["cursor"]["session_id"]), session, request.body)
     session["closed"] = argument.get("close", False)
     return Response(200, {"content-type": "application/json"}, b"null")
 
@@ -205,10 +197,10 @@ def _finish(world: World, request: Request, argument: Json) -> Response:
     if session["closed"] and request.body:
         raise failure({".tag": "lookup_failed", "lookup_failed": {".tag": "closed"}})
     _check_payload(request, argument)
-    _grow(world, request, argument, session)
     blob = argument["cursor"]["session_id"]
+    files.grow(world.blob(blob), session, request.body)
     try:
-        metadata = files.commit(world, commit, blob)
+        metadata = files.commit(world, commit, blob, session["blocks"])
     except files.WriteConflict as conflict:
         raise failure({".tag": "path", "path": conflict.reason}) from None
     del world.state["dropbox"]["sessions"][blob]
@@ -257,7 +249,7 @@ def _download(world: World, request: Request, argument: Json) -> Response:
 def _chunks(source: BinaryIO, start: int, end: int) -> Iterator[bytes]:
     with source:
         source.seek(start)
-        while start < end and (chunk := source.read(min(256 * 1024, end - start))):
+        while start < end and (chunk := source.read(min(1024 * 1024, end - start))):
             start += len(chunk)
             yield chunk
 

@@ -116,6 +116,7 @@ def _server_error(vendor: str, status: int) -> Response:
         "zendesk": {"error": "InternalError", "description": "Something went wrong"},
         "slack": {"ok": False, "error": "internal_error"},
         "asana": {"errors": [{"message": "Server Error", "phrase": "6 sad squid snuggle softly"}]},
+        "onedrive": {"error": {"code": "generalException", "message": "An unspecified error has occurred."}},
     }
     if vendor in shapes:
         return json_response(status, shapes[vendor])
@@ -135,5 +136,6 @@ def _rate_limited(vendor: str, retry_after: int) -> Response:
             "error_summary": "too_many_requests/..",
             "error": {"reason": reason, "retry_after": retry_after},
         },
+        "onedrive": {"error": {"code": "activityLimitReached", "message": "The request has been throttled."}},
     }
     return json_response(429, shapes[vendor], {"retry-after": str(retry_after)})

@@ -13,14 +13,15 @@ _H = TypeVar("_H", bound=Handler)
 
 
 class Routes:
-    """Routes of one vendor. In `/api/v2/tickets/{ticket_id}` the placeholder matches one segment."""
+    """Routes of one vendor. The placeholder of `/tickets/{id}` matches one segment, `{path...}` one or more."""
 
     def __init__(self) -> None:
         self._table: list[tuple[str, str, re.Pattern[str], Handler]] = []
 
     def on(self, method: str, template: str) -> Callable[[_H], _H]:
         """Registers the decorated handler; it is called with the placeholders as keyword arguments."""
-        pattern = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template)))
+        several = re.sub(r"\\{(\w+)\\\.\\\.\\\.\\}", r"(?P<\1>[^/:]+(?:/[^/:]+)*)", re.escape(template))
+        pattern = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", several))
 
         def register(handler: _H) -> _H:
             self._table.append((method, template, pattern, handler))

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from casework.sandbox import asana, dropbox, seed, slack, zendesk
+from casework.sandbox import asana, dropbox, onedrive, seed, slack, zendesk
 from casework.sandbox.hooks import Delivery
 from casework.sandbox.http import Json, Request, Response
 from casework.sandbox.misbehave import AnswerLost, Fault, TimedOut, answer_instead, take
@@ -31,6 +31,7 @@ _ANSWER: Mapping[str, Callable[[World, Request], Response]] = {
     "slack": slack.answer,
     "asana": asana.answer,
     "dropbox": dropbox.answer,
+    "onedrive": onedrive.answer,
 }
 VENDORS = tuple(_ANSWER)
 
@@ -42,6 +43,10 @@ CREDENTIALS: Mapping[str, str] = {
     "slack_signing_secret": "51ac4db07c5b4f6ab8e9d1f0c2a3b4e5",
     "asana_token": "asana-sandbox-pat-81d2",
     "dropbox_token": "dropbox-sandbox-token-77e0",
+    "onedrive_tenant": "0b6c2f7e-5d1a-4c53-9a8e-sandbox00001",
+    "onedrive_client_id": "6f1d8e2b-7c44-4f0a-b2d9-sandbox00002",
+    "onedrive_client_secret": "onedrive-sandbox-secret-31fd",
+    "onedrive_drive": "b!sandbox-drive-0001",
 }
 """What the stand-ins accept. They open nothing outside this sandbox."""
 
@@ -93,9 +98,14 @@ class World:
             "slack": slack.empty(),
             "asana": asana.empty(),
             "dropbox": dropbox.empty(),
+            "onedrive": onedrive.empty(),
         }
         if self._snapshot.exists():
-            self.state = json.loads(self._snapshot.read_text())
+            kept = json.loads(self._snapshot.read_text())
+            # A sandbox of an earlier release knew fewer vendors.
+            for name in ("credentials", "faults"):
+                kept[name] = self.state[name] | kept[name]
+            self.state |= kept
 
     # -- asked by callers -------------------------------------------------------------------------------
 
@@ -188,6 +198,8 @@ class World:
             for file in self.state["dropbox"]["files"].values():
                 state = "deleted" if file["deleted"] else f"{file['revisions'][-1]['size']} bytes"
                 lines.append(f"dropbox {file['path_display']} {state}")
+            items = self.state["onedrive"]["items"].values()
+            lines.extend(f"onedrive /{item['path']} {item['size']} bytes" for item in items)
             lines.append(f"outbox={len(self.state['outbox'])} undelivered={len(self.state['undelivered'])}")
             return "\n".join(lines)
 

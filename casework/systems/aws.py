@@ -1,4 +1,4 @@
-"""How AWS says no, in our kinds of fault. Shared by the S3 and SES clients.
+"""How AWS says no, in our kinds of fault. Shared by the S3, SES and KMS clients.
 
 AWS messages quote keys, addresses and account numbers, so only their error codes are passed on.
 """
@@ -33,7 +33,7 @@ from casework.systems.errors import (
     vendor_request_id,
 )
 
-_NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NoSuchVersion", "NotFound"})
+_NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NoSuchVersion", "NotFound", "NotFoundException"})
 _MISCONFIGURED = frozenset(
     {
         "301",
@@ -44,10 +44,13 @@ _MISCONFIGURED = frozenset(
         "AccountSendingPausedException",
         "AllAccessDisabled",
         "AuthorizationHeaderMalformed",
+        "DisabledException",
         "ExpiredToken",
         "IllegalLocationConstraintException",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
+        "InvalidKeyUsageException",
+        "KMSInvalidStateException",
         "MailFromDomainNotVerifiedException",
         "NoSuchBucket",
         "PermanentRedirect",

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 
+class StreamLength(ValueError):
+    """A stream has another length than was said to a vendor that wants to know it before the first byte."""
+
+
 def rechunk(chunks: Iterable[bytes], sizes: Iterator[int]) -> Iterator[bytes]:
     """`chunks` as pieces of the next of `sizes` each; the last may be shorter. Nothing comes of nothing."""
     pending = bytearray()

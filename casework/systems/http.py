@@ -12,7 +12,8 @@ import json as jsonlib
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, TypeVar
 
@@ -36,19 +37,24 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # Request Timeout, Too Early, Too Many Requests: the request was not processed.
 _TURNED_AWAY = frozenset({408, 425, 429})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_REQUEST_ID_HEADERS = ("x-request-id", "x-zendesk-request-id", "x-slack-req-id")
+_REQUEST_ID_HEADERS = ("x-request-id", "x-zendesk-request-id", "x-slack-req-id", "request-id")
+_CHUNK = 1 << 20
+
+_address_is_secret: ContextVar[bool] = ContextVar("casework_http_address_is_secret", default=False)
 
 
-class _WithoutQuery(logging.Filter):
-    """httpx logs the whole URL of each request; addresses travel in queries."""
+class _WithoutSecrets(logging.Filter):
+    """httpx logs the whole URL of each request; people's addresses travel in queries, and some URLs are keys."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if _address_is_secret.get():
+            return False
         if isinstance(record.args, tuple):
             record.args = tuple(arg.copy_with(query=None) if isinstance(arg, httpx.URL) else arg for arg in record.args)
         return True
 
 
-logging.getLogger("httpx").addFilter(_WithoutQuery())
+logging.getLogger("httpx").addFilter(_WithoutSecrets())
 
 
 def backoff(attempt: int, *, base: float = 0.5, cap: float = 10.0) -> float:
@@ -62,6 +68,7 @@ class Http:
 
     `patience` is the longest wait in seconds that is slept here when a vendor asks for one; a longer wait is
     raised as `Temporary(retry_after=...)`, so that no process sits through it.
+    `secret_addresses`: every path given is a whole address that opens what it names, and is logged nowhere.
     """
 
     def __init__(
@@ -76,13 +83,15 @@ class Http:
         attempts: int = 4,
         patience: float = 20.0,
         timeout: httpx.Timeout | float = httpx.Timeout(20.0, connect=5.0),  # noqa: B008 - immutable here
+        secret_addresses: bool = False,
     ) -> None:
         self.system = system
         self._sleep = sleep
         self._attempts = attempts
         self._patience = patience
+        self._secret_addresses = secret_addresses
         self._client = httpx.Client(
-            base_url=base_url.rstrip("/") + "/",
+            base_url="" if secret_addresses else base_url.rstrip("/") + "/",
             headers={"Accept": "application/json", **(headers or {})},
             auth=auth,
             transport=transport,
@@ -99,6 +108,7 @@ class Http:
         json: Any = None,
         form: Mapping[str, str] | None = None,
         params: Mapping[str, str | int | bool] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         idempotency_key: str | None = None,
@@ -109,17 +119,59 @@ class Http:
         `repeatable` defaults to what the method promises (RFC 9110, 9.2.2); True with an `idempotency_key`.
         Raises `Temporary`, `Refused`, `Misconfigured` or `NotFound`.
         """
+        may_repeat = _may_repeat(method, repeatable, idempotency_key)
+        key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        asked = {
+            "json": json,
+            "data": form,
+            "params": params,
+            "content": content,
+            "headers": {**(headers or {}), **key},
+        }
+        return self._decoded(operation, self._answered(operation, method, path, asked, may_repeat), not may_repeat)
+
+    def done(self, operation: str, method: str, path: str, *, repeatable: bool | None = None) -> str | None:
+        """Ask for something whose answer says nothing; the vendor's request id, if it gave one. Raises as `request`."""
+        answer = self._answered(operation, method, path, {}, _may_repeat(method, repeatable, None))
+        return _id_of(answer)
+
+    def read(self, operation: str, path: str, start: int, end: int) -> Iterator[bytes]:
+        """The bytes `[start, end)` of what is there, which must be so long, in chunks of at most 1 MiB.
+
+        The end of the iteration means that all of them came; a broken stream raises `Temporary`.
+        """
+        asked = {"headers": {"Accept": "*/*", "Accept-Encoding": "identity", "Range": f"bytes={start}-{end - 1}"}}
+        answer = self._answered(operation, "GET", path, asked, may_repeat=True, stream=True)
+        missing = end - start
+        try:
+            if answer.status_code != 206:
+                raise Temporary(self.system, operation, "the range was ignored", status=answer.status_code)
+            for chunk in answer.iter_raw(_CHUNK):
+                missing -= len(chunk)
+                yield chunk
+        except httpx.RequestError as error:
+            raise Temporary(self.system, operation, f"the stream broke ({type(error).__name__})") from None
+        finally:
+            answer.close()
+        if missing:
+            raise Temporary(self.system, operation, f"the stream ended {missing} bytes early")
+
+    def _answered(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        asked: Mapping[str, Any],
+        may_repeat: bool,
+        *,
+        stream: bool = False,
+    ) -> httpx.Response:
+        """The good answer, after retries. Raises `Temporary`, `Refused`, `Misconfigured` or `NotFound`."""
         method = method.upper()
-        may_repeat = (method in _IDEMPOTENT or idempotency_key is not None) if repeatable is None else repeatable
-        sent_headers = dict(headers or {})
-        if idempotency_key is not None:
-            sent_headers["Idempotency-Key"] = idempotency_key
         for attempt in range(1, self._attempts + 1):
             started = time.monotonic()
             try:
-                answer = self._client.request(
-                    method, path.lstrip("/"), json=json, data=form, params=params, headers=sent_headers
-                )
+                answer = self._sent(method, path, asked, stream)
             except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
                 detail = f"the request cannot be sent ({type(error).__name__})"
                 raise Misconfigured(self.system, operation, detail) from None
@@ -129,14 +181,27 @@ class Http:
                 fault = Temporary(self.system, operation, f"no answer ({type(error).__name__})", maybe_done=in_doubt)
             else:
                 self._note(operation, method, answer.status_code, started)
+                if answer.status_code < 300:
+                    return answer
                 if answer.status_code < 500 and answer.status_code not in _TURNED_AWAY:
-                    return self._read(operation, answer, in_doubt=not may_repeat)
+                    self._raise(operation, answer)
                 fault = self._unavailable(operation, answer, may_repeat=may_repeat)
             too_long = fault.retry_after is not None and fault.retry_after > self._patience
             if fault.maybe_done or too_long or attempt == self._attempts:
                 raise fault from None
             self._sleep((fault.retry_after or 0.0) + backoff(attempt - 1))
         raise ValueError("attempts must be at least 1")
+
+    def _sent(self, method: str, path: str, asked: Mapping[str, Any], stream: bool) -> httpx.Response:
+        token = _address_is_secret.set(self._secret_addresses)
+        try:
+            request = self._client.build_request(method, path.lstrip("/"), **asked)
+            answer = self._client.send(request, stream=stream)
+            if stream and answer.status_code >= 300:
+                answer.read()
+            return answer
+        finally:
+            _address_is_secret.reset(token)
 
     def typed(self, operation: str, kind: type[T] | TypeAdapter[T], answer: Any, *path: str) -> T:
         """The part of `answer` under `path` as `kind`. Raises `Refused` when the answer has another shape."""
@@ -166,17 +231,14 @@ class Http:
             maybe_done=not may_repeat and not turned_away,
         )
 
-    def _read(self, operation: str, answer: httpx.Response, *, in_doubt: bool) -> Any:
-        status = answer.status_code
-        if status >= 300:
-            self._raise(operation, answer)
+    def _decoded(self, operation: str, answer: httpx.Response, in_doubt: bool) -> Any:
         if not answer.content:
             return None
         try:
             return answer.json()
         except (jsonlib.JSONDecodeError, UnicodeDecodeError):
             what = "a web page, perhaps a proxy's block page" if _is_html(answer) else "what is not JSON"
-        raise Temporary(self.system, operation, f"answered with {what}", status=status, maybe_done=in_doubt)
+        raise Temporary(self.system, operation, f"answered with {what}", status=answer.status_code, maybe_done=in_doubt)
 
     def _raise(self, operation: str, answer: httpx.Response) -> NoReturn:
         status, hint = answer.status_code, _hint(answer)
@@ -191,6 +253,10 @@ class Http:
     def _note(self, operation: str, method: str, outcome: int | str, started: float) -> None:
         milliseconds = (time.monotonic() - started) * 1000
         _log.info("%s %s %s: %s in %.0f ms", self.system, method, operation, outcome, milliseconds)
+
+
+def _may_repeat(method: str, repeatable: bool | None, idempotency_key: str | None) -> bool:
+    return (method.upper() in _IDEMPOTENT or idempotency_key is not None) if repeatable is None else repeatable
 
 
 def _is_html(answer: httpx.Response) -> bool:
@@ -221,12 +287,15 @@ def _hint(answer: httpx.Response) -> str:
         body = answer.json()
     except (jsonlib.JSONDecodeError, UnicodeDecodeError):
         body = None
-    code = vendor_code(body.get("error")) if isinstance(body, dict) else None
+    error = body.get("error") if isinstance(body, dict) else None
+    code = vendor_code(error.get("code") if isinstance(error, dict) else error)
     return (f": {code}" if code else "") + _request_id(answer)
 
 
 def _request_id(answer: httpx.Response) -> str:
-    for name in _REQUEST_ID_HEADERS:
-        if value := vendor_request_id(answer.headers.get(name)):
-            return f" [request {value}]"
-    return ""
+    found = _id_of(answer)
+    return f" [request {found}]" if found else ""
+
+
+def _id_of(answer: httpx.Response) -> str | None:
+    return next(filter(None, (vendor_request_id(answer.headers.get(name)) for name in _REQUEST_ID_HEADERS)), None)

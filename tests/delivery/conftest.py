@@ -13,12 +13,15 @@ import pytest
 from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine, create_engine, event
 
-from casework.delivery.keys import FileKeyStore
+from casework.delivery.keys import KeyFile, KeyStore
 from casework.delivery.links import Links, SealedFile, metadata
-from casework.sandbox.inprocess import requests_adapter
+from casework.sandbox.inprocess import httpx_transport, requests_adapter
 from casework.sandbox.world import World
+from casework.systems import kms as kms_client
 from casework.systems import s3 as s3_client
 from casework.systems.dropbox import Dropbox
+from casework.systems.kms import Kms
+from casework.systems.onedrive import App, OneDrive
 from casework.systems.s3 import S3
 
 SECRET = b"a secret of the tests, 32 bytes.."
@@ -41,8 +44,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> FileKeyStore:
-    return FileKeyStore(tmp_path / "keys" / "keys.sqlite", tmp_path / "keys" / "kek")
+def keys(tmp_path: Path) -> KeyStore:
+    return KeyStore(tmp_path / "keys" / "keys.sqlite", KeyFile(tmp_path / "keys" / "kek"))
 
 
 def _as_in_production_but_unsynced(connection: sqlite3.Connection, _record: object) -> None:
@@ -113,5 +116,26 @@ def dropbox(world: World) -> Dropbox:
 
 
 @pytest.fixture
+def onedrive(world: World) -> OneDrive:
+    known = world.credentials
+    return OneDrive(
+        known["onedrive_drive"],
+        App(known["onedrive_tenant"], known["onedrive_client_id"], known["onedrive_client_secret"]),
+        url="https://graph.example/v1.0",
+        login_url="https://login.example",
+        transport=httpx_transport(world, "onedrive"),
+        sleep=lambda _: None,
+    )
+
+
+@pytest.fixture
 def s3(_moto: str) -> S3:
     return s3_client.connect(_moto, "us-east-1", "test", "test")
+
+
+@pytest.fixture
+def kms(_moto: str) -> Kms:
+    """A key management service with a key of this test's own."""
+    made = kms_client.connect(_moto, "us-east-1", "test", "test", "none yet")
+    key = made._client.create_key()["KeyMetadata"]["KeyId"]
+    return kms_client.connect(_moto, "us-east-1", "test", "test", key)

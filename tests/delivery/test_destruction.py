@@ -30,7 +30,7 @@ from casework.delivery.drop import S3Drop
 from casework.delivery.evidence import Copy, CopyState, Evidence
 from casework.delivery.handover import open_sealed, seal_into
 from casework.delivery.handover import verify as verify_sealed
-from casework.delivery.keys import FileKeyStore, KeyDestroyed
+from casework.delivery.keys import KeyDestroyed, KeyStore
 from casework.delivery.links import ClaimToken, Links, LinkState, Refusal, SealedFile
 from casework.delivery.manifest import Entity
 from casework.delivery.package import package
@@ -65,7 +65,7 @@ def vault(request: pytest.FixtureRequest, s3: S3, bucket: str, dropbox: Dropbox,
     return DropboxVault(dropbox, "/exports", now=clock)
 
 
-def into(vault: Vault, drop: S3Drop, keys: FileKeyStore) -> SealedFile:
+def into(vault: Vault, drop: S3Drop, keys: KeyStore) -> SealedFile:
     accepted = check(drop, TEAM, frozenset(Entity))
     assert isinstance(accepted, Accepted)
     return seal_into(
@@ -79,7 +79,7 @@ def into(vault: Vault, drop: S3Drop, keys: FileKeyStore) -> SealedFile:
     )
 
 
-def delivered(vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock) -> tuple[SealedFile, str]:
+def delivered(vault: Vault, drop: S3Drop, keys: KeyStore, links: Links, clock: Clock) -> tuple[SealedFile, str]:
     file = into(vault, drop, keys)
     link = links.create(file, clock() + timedelta(days=7))
     return file, links.make_ready(link.link_id).link_id
@@ -115,7 +115,7 @@ def test_every_wrong_drop_is_refused(fault: FaultKind, s3: S3, bucket: str, cloc
 def test_the_whole_journey(
     vault: Vault,
     drop: S3Drop,
-    keys: FileKeyStore,
+    keys: KeyStore,
     links: Links,
     clock: Clock,
     s3: S3,
@@ -166,7 +166,7 @@ def test_the_whole_journey(
     ]
 
 
-def test_sealing_again_replaces(vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock) -> None:
+def test_sealing_again_replaces(vault: Vault, drop: S3Drop, keys: KeyStore, links: Links, clock: Clock) -> None:
     """A step that was killed after its upload may run again: same key, same plaintext, still opens."""
     first, second = into(vault, drop, keys), into(vault, drop, keys)
     assert first.plain_sha256 == second.plain_sha256
@@ -176,7 +176,7 @@ def test_sealing_again_replaces(vault: Vault, drop: S3Drop, keys: FileKeyStore, 
     assert links.create(second, clock() + timedelta(days=7)).file == second
 
 
-def test_another_object_in_the_vault_is_noticed(vault: Vault, drop: S3Drop, keys: FileKeyStore) -> None:
+def test_another_object_in_the_vault_is_noticed(vault: Vault, drop: S3Drop, keys: KeyStore) -> None:
     """What someone else puts in place of the sealed file does not verify."""
     file = into(vault, drop, keys)
     vault.store(file.object_name, iter([bytes(file.sealed_size)]), file.sealed_size)
@@ -221,7 +221,7 @@ def test_killed_after_every_stage(
     stage: int,
     vault: Vault,
     drop: S3Drop,
-    keys: FileKeyStore,
+    keys: KeyStore,
     links: Links,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
@@ -249,7 +249,7 @@ def test_killed_after_every_stage(
     assert (link.state, link.ended_as) == (LinkState.DESTROYED, "cancelled")
 
 
-def test_an_order_that_cannot_leak(vault: Vault, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock) -> None:
+def test_an_order_that_cannot_leak(vault: Vault, drop: S3Drop, keys: KeyStore, links: Links, clock: Clock) -> None:
     """When the vault cannot be reached the link has ended and the key is gone already."""
     file, link_id = delivered(vault, drop, keys, links, clock)
 
@@ -264,7 +264,7 @@ def test_an_order_that_cannot_leak(vault: Vault, drop: S3Drop, keys: FileKeyStor
 
 
 def test_a_locked_drop_is_blocked_and_not_called_destroyed(
-    s3: S3, bucket: str, drop: S3Drop, keys: FileKeyStore, links: Links, clock: Clock, tmp_path: Path
+    s3: S3, bucket: str, drop: S3Drop, keys: KeyStore, links: Links, clock: Clock, tmp_path: Path
 ) -> None:
     """A legal hold on the plaintext is reported as such; link and certificate do not say destroyed."""
     vault = S3Vault(s3, bucket, "vault", now=clock)
@@ -289,7 +289,7 @@ def test_a_locked_drop_is_blocked_and_not_called_destroyed(
     verify(document)
 
 
-def test_nothing_was_made_yet(keys: FileKeyStore, links: Links, clock: Clock, drop: S3Drop) -> None:
+def test_nothing_was_made_yet(keys: KeyStore, links: Links, clock: Clock, drop: S3Drop) -> None:
     """A case that ends before sealing is destroyed the same way, and its key can never be made."""
     done = destroy("d-1", "d-1", [drop], links=links, keys=keys, now=clock)
     assert done.complete

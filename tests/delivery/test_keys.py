@@ -1,17 +1,24 @@
-"""The key store: keys come back, are made once, and are gone when destroyed."""
+"""The key store: keys come back, are made once, and are gone when destroyed, whatever wraps them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.stub import Stubber
 
 from casework.delivery import keys as module
-from casework.delivery.keys import FileKeyStore, KeyDestroyed, KeyStoreBroken, KeyUnknown
+from casework.delivery.keys import KeyDestroyed, KeyFile, KeyStore, KeyStoreBroken, KeyUnknown, KmsKey, Wrapping
+from casework.systems import kms as kms_client
+from casework.systems.errors import Misconfigured, NotFound, Temporary
+from casework.systems.kms import Kms
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+Open = Callable[[], KeyStore]
 
 
 @pytest.fixture
@@ -19,40 +26,52 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "keys"
 
 
-def store(folder: Path) -> FileKeyStore:
-    return FileKeyStore(folder / "keys.sqlite", folder / "kek")
+@pytest.fixture(params=["file", "kms"])
+def wrapping(request: pytest.FixtureRequest, folder: Path) -> Callable[[], Wrapping]:
+    """Makes the wrapping anew each time, as another process would."""
+    if request.param == "file":
+        return lambda: KeyFile(folder / "kek")
+    kms: Kms = request.getfixturevalue("kms")
+    return lambda: KmsKey(kms)
+
+
+@pytest.fixture
+def store(folder: Path, wrapping: Callable[[], Wrapping]) -> Open:
+    return lambda: KeyStore(folder / "keys.sqlite", wrapping())
 
 
 def everything(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_a_key_is_made_once(folder: Path) -> None:
+# -- the contract, over both wrappings
+
+
+def test_a_key_is_made_once(store: Open) -> None:
     """A repeated create gives the same key, in another process too."""
-    key = store(folder).create("d-1")
+    key = store().create("d-1")
     assert len(key) == 32
-    assert store(folder).create("d-1") == key == store(folder).open("d-1")
-    assert store(folder).create("d-2") != key
+    assert store().create("d-1") == key == store().open("d-1")
+    assert store().create("d-2") != key
 
 
-def test_concurrent_creates_agree(folder: Path) -> None:
+def test_concurrent_creates_agree(store: Open) -> None:
     """Eight creators of one key, on a store that none has made yet, all hold the same key."""
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(lambda _: store(folder).create("d-1"), range(8)))) == 1
+        assert len(set(pool.map(lambda _: store().create("d-1"), range(8)))) == 1
 
 
-def test_the_key_is_not_stored_in_the_clear(folder: Path) -> None:
-    """No file of the store holds the data key itself, and only the owner may read the key-encryption key."""
-    key = store(folder).create("d-1")
+def test_the_key_is_not_stored_in_the_clear(store: Open, folder: Path) -> None:
+    """No file of the store holds the data key itself, and only the owner may read the store."""
+    key = store().create("d-1")
     assert key not in everything(folder)
-    assert (folder / "kek").stat().st_mode & 0o777 == 0o600
     assert (folder / "keys.sqlite").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_destroyed_key_is_in_no_file(folder: Path) -> None:
+def test_a_destroyed_key_is_in_no_file(store: Open, folder: Path) -> None:
     """After destruction neither the key nor its wrapped form is in any file; the neighbours still open."""
-    ours = store(folder)
-    neighbours = {f"n-{number}": ours.create(f"n-{number}") for number in range(50)}
+    ours = store()
+    neighbours = {f"n-{number}": ours.create(f"n-{number}") for number in range(12)}
     key = ours.create("d-1")
     wrapped, _ = ours._row("d-1")
     assert wrapped is not None
@@ -60,14 +79,17 @@ def test_a_destroyed_key_is_in_no_file(folder: Path) -> None:
     ours.destroy("d-1", NOW)
     left = everything(folder)
     assert key not in left
-    for start in range(0, len(wrapped) - 16, 4):
+    shared = next(
+        at for at in range(len(wrapped)) if any(wrapped[at] != (ours._row(name)[0] or b"")[at] for name in neighbours)
+    )
+    for start in range(shared, len(wrapped) - 16, 4):
         assert wrapped[start : start + 16] not in left
     assert {name: ours.open(name) for name in neighbours} == neighbours
 
 
-def test_destroying_again_keeps_the_first_time(folder: Path) -> None:
+def test_destroying_again_keeps_the_first_time(store: Open) -> None:
     """Destruction is idempotent: the tombstone keeps when it happened first."""
-    ours = store(folder)
+    ours = store()
     ours.create("d-1")
     assert ours.destroyed_at("d-1") is None
     ours.destroy("d-1", NOW)
@@ -75,9 +97,9 @@ def test_destroying_again_keeps_the_first_time(folder: Path) -> None:
     assert ours.destroyed_at("d-1") == NOW
 
 
-def test_a_destroyed_key_never_comes_back(folder: Path) -> None:
+def test_a_destroyed_key_never_comes_back(store: Open) -> None:
     """Neither open nor create gives a destroyed key, also when it was destroyed before it was ever made."""
-    ours = store(folder)
+    ours = store()
     ours.create("d-1")
     for key_id in ("d-1", "never-made"):
         ours.destroy(key_id, NOW)
@@ -87,9 +109,9 @@ def test_a_destroyed_key_never_comes_back(folder: Path) -> None:
             ours.create(key_id)
 
 
-def test_killed_between_overwriting_and_removing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_between_overwriting_and_removing(store: Open, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill between the two commits leaves no readable key, and destroying again finishes."""
-    ours = store(folder)
+    ours = store()
     ours.create("d-1")
     wrapped, _ = ours._row("d-1")
     connect = ours._connect
@@ -109,9 +131,9 @@ def test_killed_between_overwriting_and_removing(folder: Path, monkeypatch: pyte
     assert ours.destroyed_at("d-1") == NOW
 
 
-def test_unknown_and_swapped_keys_are_told_apart(folder: Path) -> None:
+def test_unknown_and_swapped_keys_are_told_apart(store: Open) -> None:
     """A key that never was is unknown; a wrapped key moved to another id does not open."""
-    ours = store(folder)
+    ours = store()
     with pytest.raises(KeyUnknown):
         ours.open("d-9")
     ours.create("d-1")
@@ -120,26 +142,100 @@ def test_unknown_and_swapped_keys_are_told_apart(folder: Path) -> None:
         db.execute(
             "UPDATE data_keys SET wrapped = (SELECT wrapped FROM data_keys WHERE key_id = 'd-2') WHERE key_id = 'd-1'"
         )
-    with pytest.raises(KeyStoreBroken):
+    with pytest.raises(KeyStoreBroken, match="d-1 does not unwrap"):
         ours.open("d-1")
+
+
+def test_a_damaged_key_is_said_to_be_damaged(store: Open) -> None:
+    """A wrapped key that was altered or cut does not open, and says so without a byte of it."""
+    ours = store()
+    ours.create("d-1")
+    wrapped, _ = ours._row("d-1")
+    assert wrapped is not None
+    for damaged in (wrapped[:-1] + bytes([wrapped[-1] ^ 1]), wrapped[:-1], wrapped[:5]):
+        with ours._connect() as db:
+            db.execute("UPDATE data_keys SET wrapped = ? WHERE key_id = 'd-1'", (damaged,))
+        with pytest.raises(KeyStoreBroken, match="d-1 does not unwrap"):
+            ours.open("d-1")
+
+
+# -- the key in a file
+
+
+def in_file(folder: Path) -> KeyStore:
+    return KeyStore(folder / "keys.sqlite", KeyFile(folder / "kek"))
 
 
 def test_a_lost_key_encryption_key_is_not_replaced(folder: Path) -> None:
     """A store with keys refuses to start without its key-encryption key instead of making a new one."""
-    store(folder).create("d-1")
+    in_file(folder).create("d-1")
     (folder / "kek").unlink()
     with pytest.raises(KeyStoreBroken, match="missing"):
-        store(folder)
+        in_file(folder)
     assert not (folder / "kek").exists()
 
 
 def test_unsafe_secret_files_are_refused(folder: Path) -> None:
-    """A secret that everyone may read, or of another length, is not used."""
-    store(folder)
+    """A secret that everyone may read, or of another length, is not used; ours only its owner may read."""
+    in_file(folder)
+    assert (folder / "kek").stat().st_mode & 0o777 == 0o600
     (folder / "kek").chmod(0o644)
     with pytest.raises(KeyStoreBroken, match="chmod"):
-        store(folder)
+        in_file(folder)
     (folder / "kek").chmod(0o600)
     (folder / "kek").write_bytes(b"short")
     with pytest.raises(KeyStoreBroken, match="5 bytes"):
         module.read_secret_file(folder / "kek", 32)
+
+
+# -- the key in a key management service
+
+
+def test_what_a_file_wrapped_a_service_does_not_open(folder: Path, kms: Kms) -> None:
+    """Settings that were changed under keys in use are found out at the first one, in both directions."""
+    by_service = KeyStore(folder / "keys.sqlite", KmsKey(kms))
+    by_service.create("d-1")
+    in_file(folder / "other").create("d-1")
+    with pytest.raises(KeyStoreBroken, match="missing"):
+        in_file(folder)
+    with pytest.raises(KeyStoreBroken, match="another one"):
+        KeyStore(folder / "other" / "keys.sqlite", KmsKey(kms)).open("d-1")
+
+
+def test_another_key_of_the_service_does_not_open(folder: Path, kms: Kms) -> None:
+    """What the service says when the key of the settings did not wrap it is told as a store that does not fit."""
+    ours = KeyStore(folder / "keys.sqlite", KmsKey(kms))
+    ours.create("d-1")
+    with Stubber(kms._client) as stub:
+        stub.add_client_error("decrypt", "IncorrectKeyException", "arn:aws:kms:…", 400)
+        with pytest.raises(KeyStoreBroken, match=r"IncorrectKeyException.*another one"):
+            ours.open("d-1")
+
+
+def test_destroying_needs_no_service(folder: Path, kms: Kms) -> None:
+    """With the service's key disabled or the service away nothing opens, and destroying works all the same."""
+    ours = KeyStore(folder / "keys.sqlite", KmsKey(kms))
+    ours.create("d-1")
+    with Stubber(kms._client) as stub:
+        stub.add_client_error("decrypt", "DisabledException", "", 409)
+        with pytest.raises(Misconfigured, match="DisabledException"):
+            ours.open("d-1")
+        stub.add_client_error("encrypt", "DisabledException", "", 409)
+        with pytest.raises(Misconfigured, match="DisabledException"):
+            ours.create("d-2")
+    gone = kms_client.connect("http://127.0.0.1:1", "us-east-1", "test", "test", "alias/casework")
+    away = KeyStore(folder / "keys.sqlite", KmsKey(gone))
+    with pytest.raises(Temporary):
+        away.open("d-1")
+    away.destroy("d-1", NOW)
+    assert away.destroyed_at("d-1") == NOW
+    assert away._row("d-1")[0] is None
+
+
+def test_a_key_that_there_is_not(folder: Path, kms: Kms) -> None:
+    """A wrong `kms_key_id` is said to be one, and leaves no half-made data key."""
+    ours = KeyStore(folder / "keys.sqlite", KmsKey(Kms(kms._client, "1234abcd-12ab-34cd-56ef-1234567890ab")))
+    with pytest.raises(NotFound):
+        ours.create("d-1")
+    with pytest.raises(KeyUnknown):
+        ours.open("d-1")

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
 from casework.delivery.link import link_events
+from casework.delivery.link import links as link_table
 from casework.delivery.links import ClaimToken, LinkConflict, Links, LinkState, Refusal, metadata
 from casework.delivery.ranges import covers, merge
 from tests.delivery.conftest import SECRET, Clock, sealed_file
@@ -221,6 +222,10 @@ def test_the_way_to_received(links: Links, clock: Clock) -> None:
     clock.pass_time(minutes=1)
     assert links.receive(link_id, claim, "a" * 64) == received
     assert links.mark_destroyed(link_id).ended_as == "received"
+    again = links.receive(link_id, claim, "a" * 64)
+    assert not isinstance(again, Refusal), "its first answer may have been lost"
+    assert again.state is LinkState.DESTROYED
+    assert links.receive(link_id, "x" * 43, "a" * 64) is Refusal.OTHER_CLAIM
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda pair: (min(pair), max(pair)))))
@@ -343,3 +348,55 @@ def test_events_tell_the_story(links: Links, clock: Clock, engine: Engine) -> No
         "revoked",
         "destroyed",
     ]
+
+
+def test_a_reissued_link_voids_the_earlier_one(links: Links, clock: Clock, engine: Engine) -> None:
+    """In one transaction the old link ends and the new one is made; asked again it is the same; who and why stay."""
+    old, until = ready(links, clock), clock() + timedelta(days=20)
+    moved = sealed_file("d-1", vault="s3")
+    new = links.reissue(old, moved, until, by="staff-41", reason="text:1")
+    assert links.reissue(old, moved, until, by="staff-41", reason="text:1") == new
+    assert (links.get(old).state, links.get(old).ended_as) == (LinkState.REVOKED, "reissued")
+    assert (new.state, new.file.vault, new.expires_at) == (LinkState.SEALED, "s3", until)
+    assert links.of_deliverable("d-1") == new
+    assert links.token(new.link_id) != links.token(old)
+    with engine.connect() as connection:
+        row = connection.execute(select(link_table).where(link_table.c.link_id == new.link_id)).one()
+    assert (row.replaces, row.reissued_by, row.reissue_reason) == (old, "staff-41", "text:1")
+
+
+@pytest.mark.parametrize(("by", "reason"), [("", "text:1"), ("staff-41", "")])
+def test_nobody_reissues_without_a_reason(links: Links, clock: Clock, by: str, reason: str) -> None:
+    """A person and a reason are demanded, and the earlier link stays."""
+    old = ready(links, clock)
+    with pytest.raises(ValueError, match="name both"):
+        links.reissue(old, sealed_file("d-1"), clock() + timedelta(days=7), by=by, reason=reason)
+    assert links.get(old).state is LinkState.READY
+
+
+def test_what_has_ended_is_not_reissued(links: Links, clock: Clock) -> None:
+    """A link that has ended stays as it is, and no link leads to another deliverable than the one it replaces."""
+    old, until = ready(links, clock), clock() + timedelta(days=7)
+    with pytest.raises(LinkConflict, match="not to d-2"):
+        links.reissue(old, sealed_file("d-2"), until, by="staff-41", reason="text:1")
+    links.revoke(old)
+    with pytest.raises(LinkConflict, match="has ended"):
+        links.reissue(old, sealed_file("d-1"), until, by="staff-41", reason="text:1")
+
+
+def test_a_claimed_link_may_be_reissued(links: Links, clock: Clock) -> None:
+    """A customer whose browser is lost gets another link; the earlier claim fetches nothing more."""
+    old, claim = claimed(links, clock)
+    links.reissue(old, sealed_file("d-1"), clock() + timedelta(days=7), by="staff-41", reason="text:1")
+    assert links.authorise(old, claim) is Refusal.ENDED
+
+
+def test_concurrent_reissues_make_one_link(links: Links, clock: Clock) -> None:
+    """However many ask at once, one link takes the place of another."""
+    old, until = ready(links, clock), clock() + timedelta(days=7)
+
+    def reissue(_: int) -> str:
+        return links.reissue(old, sealed_file("d-1"), until, by="staff-41", reason="text:1").link_id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(reissue, range(8)))) == 1

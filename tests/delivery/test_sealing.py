@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import tink
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tink import secret_key_access, streaming_aead
@@ -19,7 +22,10 @@ KEY = bytes(range(32))
 AD = binding("case-1", "deliverable-1", 5)
 FIRST = SEGMENT_BYTES - 40 - 16
 OTHER = SEGMENT_BYTES - 16
-EDGES = [0, 1, FIRST - 1, FIRST, FIRST + 1, FIRST + OTHER - 1, FIRST + OTHER, FIRST + OTHER + 1]
+# Around the end of the first segment, which the header shortens, of the second, of the third, and where segments would
+# end if the header did not count into the first.
+ENDS = [FIRST, FIRST + OTHER, FIRST + 2 * OTHER, OTHER, 2 * OTHER, SEGMENT_BYTES, 2 * SEGMENT_BYTES]
+EDGES = sorted({0, 1, 2, *(end + step for end in ENDS for step in (-1, 0, 1))})
 TEXT = random.Random(7).randbytes(FIRST + 2 * OTHER + 1234)
 
 
@@ -53,6 +59,9 @@ def oracle() -> streaming_aead.StreamingAead:
     return handle.primitive(streaming_aead.StreamingAead)
 
 
+ORACLE = oracle()
+
+
 def sealed(text: bytes, ad: bytes = AD) -> bytes:
     return b"".join(seal([text], KEY, ad))
 
@@ -71,20 +80,55 @@ def opened(data: bytes, size: int, ad: bytes = AD, start: int = 0, end: int | No
 
 @pytest.mark.parametrize("size", EDGES)
 def test_tink_opens_ours(size: int) -> None:
-    """What we seal is Tink's format, at size 0 and around every segment edge."""
+    """What we seal is Tink's format, at sizes 0 and 1 and around every segment edge."""
     ours = sealed(TEXT[:size])
     assert len(ours) == sealed_size(size)
-    with oracle().new_decrypting_stream(io.BytesIO(ours), AD) as stream:
+    with ORACLE.new_decrypting_stream(io.BytesIO(ours), AD) as stream:
         assert stream.read() == TEXT[:size]
 
 
 @pytest.mark.parametrize("size", EDGES)
 def test_ours_opens_tinks(size: int) -> None:
-    """We open what Tink sealed, at size 0 and around every segment edge."""
+    """We open what Tink sealed, at sizes 0 and 1 and around every segment edge."""
     target = _Unclosed()
-    with oracle().new_encrypting_stream(target, AD) as stream:
+    with ORACLE.new_encrypting_stream(target, AD) as stream:
         stream.write(TEXT[:size])
+    assert len(target.getvalue()) == sealed_size(size)
     assert opened(target.getvalue(), size) == TEXT[:size]
+
+
+@pytest.mark.parametrize("size", [FIRST, FIRST + OTHER])
+def test_the_last_segment_is_full_and_not_empty(size: int) -> None:
+    """A plaintext that fills its segments ends with a full one; an empty one behind it is another, longer object.
+
+    Tink takes such an object too, whoever made it; we know the size and do not.
+    """
+    count = 1 + (size > FIRST)
+    ours = sealed(TEXT[:size])
+    assert len(ours) == count * SEGMENT_BYTES
+    longer = ours[:-SEGMENT_BYTES] if count > 1 else ours[:40]
+    salt, prefix = ours[1:33], ours[33:40]
+    key = AESGCM(HKDF(algorithm=SHA256(), length=32, salt=salt, info=AD).derive(KEY))
+    full = TEXT[:size][-OTHER:] if count > 1 else TEXT[:size]
+    for number, plain, last in ((count - 1, full, b"\0"), (count, b"", b"\1")):
+        longer += key.encrypt(prefix + number.to_bytes(4, "big") + last, plain, None)
+    with ORACLE.new_decrypting_stream(io.BytesIO(longer), AD) as stream:
+        assert stream.read() == TEXT[:size]
+    with pytest.raises(SealBroken):
+        opened(longer, size)
+
+
+@pytest.mark.parametrize("size", [0, 1, FIRST, FIRST + 1, FIRST + OTHER])
+def test_neither_opens_what_was_cut(size: int) -> None:
+    """Cut anywhere in its last segment, or before it, an object opens neither by us nor by Tink."""
+    ours = sealed(TEXT[:size])
+    for cut in {len(ours) - 1, len(ours) - 16, 40, SEGMENT_BYTES}:
+        if cut >= len(ours):
+            continue
+        with pytest.raises(SealBroken):
+            opened(ours[:cut], size)
+        with pytest.raises(tink.TinkError), ORACLE.new_decrypting_stream(io.BytesIO(ours[:cut]), AD) as stream:
+            stream.read()
 
 
 WHOLE = sealed(TEXT)

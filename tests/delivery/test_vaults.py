@@ -1,21 +1,37 @@
-"""Every vault keeps the same promises; Dropbox over its official SDK, S3 over moto."""
+"""Every vault keeps the same promises, whatever goes wrong on its wire, and so does a transfer by hand where it can.
+
+Dropbox over its official SDK and OneDrive over Graph against the stand-ins, S3 over moto.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
+from types import SimpleNamespace
+from typing import TypeVar
 
+import botocore.endpoint
+import dropbox.dropbox_client
 import pytest
 
-from casework.delivery.evidence import CopyState
-from casework.delivery.vaults import DropboxVault, S3Vault, StoredShort, Vault, VaultCopy
+from casework.delivery.evidence import Copy, CopyState, Result, result
+from casework.delivery.transfer import ByHand, TransferByHand
+from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, StoredShort, Vault, VaultCopy
+from casework.sandbox.world import World
+from casework.systems import onedrive as onedrive_client
 from casework.systems.dropbox import Dropbox
-from casework.systems.errors import NotFound
+from casework.systems.errors import Misconfigured, NotFound, Temporary
+from casework.systems.onedrive import OneDrive
 from casework.systems.s3 import S3
 from tests.delivery.conftest import Clock
+from tests.scenarios.wire import Killed, Kind, Mishap, Wire
 
+T = TypeVar("T")
 DATA = random.Random(1).randbytes(9 * 2**20 + 17)
+LOST: tuple[Kind, ...] = ("answer lost",)
+TURNED_AWAY: tuple[Kind, ...] = ("busy", "broken", "silent")
 
 
 def pieces(data: bytes = DATA) -> Iterator[bytes]:
@@ -23,12 +39,52 @@ def pieces(data: bytes = DATA) -> Iterator[bytes]:
         yield data[at : at + 1_000_003]
 
 
-@pytest.fixture(params=["dropbox", "dropbox-permanent", "s3"])
-def vault(request: pytest.FixtureRequest, clock: Clock) -> Vault:
+@pytest.fixture(params=["dropbox", "dropbox-permanent", "s3", "onedrive"])
+def vault(request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Vault:
+    # As large as it may be here, so that what is uploaded takes several fragments.
+    monkeypatch.setattr(onedrive_client, "FRAGMENT", 10 * 320 * 1024)
     if request.param == "s3":
         return S3Vault(request.getfixturevalue("s3"), request.getfixturevalue("bucket"), "vault", now=clock)
+    if request.param == "onedrive":
+        return OneDriveVault(request.getfixturevalue("onedrive"), "/case work/exports/", now=clock)
     client = request.getfixturevalue("dropbox")
     return DropboxVault(client, "/exports/", now=clock, permanent=request.param == "dropbox-permanent")
+
+
+@dataclass
+class Troubled:
+    """A vault whose wire a test can trouble."""
+
+    vault: Vault
+    wire: Wire
+
+    def passes(self, act: Callable[[], T]) -> int:
+        """How many requests an undisturbed act takes."""
+        self.wire.passed.clear()
+        act()
+        return len(self.wire.passed)
+
+    def with_mishap(self, at: int, kind: Kind, act: Callable[[], T]) -> T:
+        """Do it with a mishap at one request, which must come."""
+        self.wire.passed.clear()
+        self.wire.happened = False
+        self.wire.mishap = Mishap(at, kind)
+        try:
+            return act()
+        finally:
+            self.wire.mishap = None
+            assert self.wire.happened
+
+
+@pytest.fixture
+def troubled(vault: Vault, world: World, s3: S3, monkeypatch: pytest.MonkeyPatch) -> Troubled:
+    for patient in (botocore.endpoint, dropbox.dropbox_client):
+        monkeypatch.setattr(patient, "time", SimpleNamespace(sleep=lambda _: None))
+    vault.look("nothing")  # signed in from here on
+    wire = Wire()
+    wire.watch_world(world)
+    wire.watch_aws("s3", s3._client)
+    return Troubled(vault, wire)
 
 
 def test_what_is_stored_is_read(vault: Vault) -> None:
@@ -82,6 +138,75 @@ def test_a_copy_is_one_object(vault: Vault) -> None:
     assert copy.look().state is not CopyState.BLOCKED
 
 
+def read(vault: Vault, name: str, data: bytes = DATA) -> bytes:
+    return b"".join(vault.read(name, 0, len(data)))
+
+
+@pytest.mark.parametrize("kinds", [LOST, TURNED_AWAY])
+def test_passing_trouble_while_storing(troubled: Troubled, kinds: tuple[Kind, ...]) -> None:
+    """An answer lost, a request refused for its rate, failed or unheard, at any request: what is stored is whole."""
+    vault = troubled.vault
+    requests = troubled.passes(lambda: vault.store("first", pieces(), len(DATA)))
+    assert requests > 3
+    for at in range(requests):
+        stored = troubled.with_mishap(at, kinds[at % len(kinds)], lambda: vault.store("again", pieces(), len(DATA)))
+        assert stored.size == len(DATA)
+        assert read(vault, "again") == DATA, troubled.wire.passed[at]
+
+
+@pytest.mark.parametrize("kinds", [LOST, TURNED_AWAY])
+def test_passing_trouble_while_reading_looking_and_deleting(troubled: Troubled, kinds: tuple[Kind, ...]) -> None:
+    """At any request of the rest: the same bytes, the same finding, and a delete that is done."""
+    vault = troubled.vault
+    for act in (lambda: read(vault, "d-1", b"one"), lambda: vault.look("d-1").state, lambda: vault.delete("d-1")):
+        vault.store("d-1", pieces(b"one"), 3)
+        requests = troubled.passes(act)
+        for at in range(requests):
+            vault.store("d-1", pieces(b"one"), 3)
+            result = troubled.with_mishap(at, kinds[at % len(kinds)], act)
+            assert result in (b"one", CopyState.BLOCKED) or vault.look("d-1").state is not CopyState.BLOCKED
+
+
+def test_a_killed_upload_is_replaced(troubled: Troubled) -> None:
+    """Killed at any request of an upload: nothing half is readable, and storing again gives the whole."""
+    vault = troubled.vault
+    requests = troubled.passes(lambda: vault.store("first", pieces(), len(DATA)))
+    for at in range(requests):
+        name, kind = f"killed-{at}", ("killed before", "killed after")[at % 2]
+        with pytest.raises(Killed):
+            troubled.with_mishap(at, kind, lambda name=name: vault.store(name, pieces(), len(DATA)))  # type: ignore[misc]
+        if vault.look(name).state is CopyState.BLOCKED:
+            assert read(vault, name) == DATA
+        vault.store(name, pieces(b"the newer one"), 13)
+        assert read(vault, name, b"the newer one") == b"the newer one"
+
+
+def test_a_source_that_fails_stores_nothing(vault: Vault) -> None:
+    """The source of an upload breaks off: its error comes through, and there is nothing to read."""
+
+    def broken() -> Iterator[bytes]:
+        yield DATA[: 7 * 2**20]
+        raise RuntimeError("the drop changed")
+
+    with pytest.raises(RuntimeError, match="the drop changed"):
+        vault.store("d-1", broken(), len(DATA))
+    assert vault.look("d-1").state is CopyState.ABSENT
+
+
+def test_a_vault_that_stays_away_is_temporary(troubled: Troubled, world: World) -> None:
+    """Trouble that does not pass becomes a fault that a step tries again later."""
+    vault = troubled.vault
+    troubled.wire._next = lambda _name: "busy"  # type: ignore[method-assign,assignment]
+    for act in (
+        lambda: vault.store("d-1", pieces(), len(DATA)),
+        lambda: read(vault, "d-1"),
+        lambda: vault.delete("d-1"),
+        lambda: vault.look("d-1"),
+    ):
+        with pytest.raises(Temporary):
+            act()
+
+
 def test_dropbox_says_until_when_it_keeps(dropbox: Dropbox, clock: Clock) -> None:
     """A soft delete is never called absent: the evidence has the day on which the plan's retention ends."""
     vault = DropboxVault(dropbox, "/exports", now=clock, retention_days=180)
@@ -112,3 +237,53 @@ def test_s3_deletes_versions_markers_and_parts(s3: S3, bucket: str, clock: Clock
     assert vault.delete("d-1.sealed")
     assert vault.look("d-1.sealed").state is CopyState.ABSENT
     assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket)
+
+
+def test_onedrive_gives_the_requests_that_deleted(onedrive: OneDrive, clock: Clock) -> None:
+    """The evidence has the vendor's own id of the request that deleted for good, once."""
+    vault = OneDriveVault(onedrive, "/exports", now=clock)
+    vault.store("d-1.sealed", pieces(b"one"), 3)
+    (request_id,) = vault.delete("d-1.sealed")
+    assert len(request_id) == 36
+    assert vault.delete("d-1.sealed") == ()
+    assert vault.look("d-1.sealed").detail == "the drive answers itemNotFound"
+
+
+def test_onedrive_without_its_drive_proves_nothing(onedrive: OneDrive, world: World, clock: Clock) -> None:
+    """Where the drive itself is not found, an item that is not found is not called absent."""
+    vault = OneDriveVault(onedrive, "/exports", now=clock)
+    world.state["credentials"]["onedrive_drive"] = "b!another"
+    with pytest.raises(Misconfigured, match="the drive is not there"):
+        vault.look("d-1.sealed")
+
+
+def test_onedrive_keeps_no_older_version(onedrive: OneDrive, world: World, clock: Clock) -> None:
+    """What was replaced goes with the item: no content of it stays in the drive."""
+    vault = OneDriveVault(onedrive, "/exports", now=clock)
+    vault.store("d-1.sealed", pieces(b"one"), 3)
+    vault.store("d-1.sealed", pieces(b"two"), 3)
+    assert len(list((world.folder / "blobs").iterdir())) == 2
+    vault.delete("d-1.sealed")
+    assert list((world.folder / "blobs").iterdir()) == []
+
+
+# -- by hand
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "detail", "left"),
+    [
+        (ByHand("staff-41", destroyed=True), CopyState.BY_HAND, "said by staff-41; ", Result.BY_HAND),
+        (ByHand("staff-41"), CopyState.BLOCKED, "cannot be destroyed, said by staff-41; ", Result.NOT_DESTROYED),
+        (ByHand(), CopyState.BLOCKED, "nobody has said that it was destroyed; ", Result.NOT_DESTROYED),
+        (ByHand(destroyed=True), CopyState.BLOCKED, "nobody has said that it was destroyed; ", Result.NOT_DESTROYED),
+    ],
+)
+def test_by_hand_is_never_called_absent(clock: Clock, end: ByHand, state: CopyState, detail: str, left: Result) -> None:
+    """A transfer by hand is a copy too: deleting twice is harmless, and looking gives what was said, no more."""
+    copy: Copy = TransferByHand(end, now=clock)
+    assert (copy.delete(), copy.delete()) == ((), ())
+    found = copy.look()
+    assert (found.copy, found.sealed, found.state) == ("manual-transfer", False, state)
+    assert found.detail == f"{detail}the single download was not enforced"
+    assert result([found]) is left

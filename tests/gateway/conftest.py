@@ -26,7 +26,7 @@ from casework.delivery.certificate import Signer
 from casework.delivery.certificates import Certificates
 from casework.delivery.evidence import CopyState, Evidence
 from casework.delivery.handover import seal_into
-from casework.delivery.keys import FileKeyStore
+from casework.delivery.keys import KeyFile, KeyStore
 from casework.delivery.links import Link, Links, metadata
 from casework.delivery.package import Package
 from casework.delivery.vaults import Stored
@@ -280,7 +280,7 @@ def open_place(desk: Desk, tmp_path: Path) -> Place:
     vault = FolderVault(tmp_path / "vault")
     delivery = Delivery(
         links=Links(desk.database, SECRET, desk.engine.now),
-        keys=FileKeyStore(tmp_path / "keys" / "keys.sqlite", tmp_path / "keys" / "kek"),
+        keys=KeyStore(tmp_path / "keys" / "keys.sqlite", KeyFile(tmp_path / "keys" / "kek")),
         vaults={"folder": vault},
         signer=Signer(tmp_path / "signer"),
         certificates=Certificates(desk.database),

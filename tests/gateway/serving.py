@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 import threading
@@ -34,13 +35,17 @@ def served(place: Place) -> Iterator[str]:
             assert not thread.is_alive(), "the gateway does not stop"
 
 
-def main(database: str, folder: str, descriptor: str) -> None:
-    """Serve what the database and the folder hold on a socket that the parent has opened."""
+def main(database: str, folder: str, descriptor: str, address: str = "") -> None:
+    """Serve what the database and the folder hold on a socket that the parent has opened, logging all that can be.
+
+    Browsers come to `address`, or to the socket's own.
+    """
+    logging.basicConfig(level=logging.DEBUG, force=True)
     listening = socket.socket(fileno=int(descriptor))
     port = listening.getsockname()[1]
     with Desk(database, datetime(2026, 3, 2, 9, tzinfo=UTC)) as desk:
         place = open_place(desk, Path(folder))
-        delivery = replace(place.gateway.delivery, public_url=f"http://127.0.0.1:{port}")
+        delivery = replace(place.gateway.delivery, public_url=address or f"http://127.0.0.1:{port}")
         server(replace(place.gateway, delivery=delivery), "127.0.0.1", port).run(sockets=[listening])
 
 

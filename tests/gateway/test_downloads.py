@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import logging
 import random
 import threading
@@ -11,12 +12,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from starlette.testclient import TestClient
 
 from casework.delivery.links import LinkState, link_events
 from casework.delivery.links import links as link_table
-from casework.gateway import create_app
+from casework.gateway import create_app, downloads
 from casework.gateway.app import expire_links, report_locks
 from casework.schema import hooks
 from casework.systems.errors import Temporary
@@ -143,6 +144,8 @@ def test_ranges(place: Place, asked: str, status: int) -> None:
     if status == 416:
         assert answer.headers["content-range"] == f"bytes */{len(CONTENT)}"
         assert answer.content == b""
+    else:
+        assert answer.headers["etag"] == f'"{DIGEST}"', "a strong tag: the digest of the bytes, not W/"
 
 
 def test_an_outdated_tag_gets_the_whole_file(place: Place) -> None:
@@ -153,18 +156,84 @@ def test_an_outdated_tag_gets_the_whole_file(place: Place) -> None:
 
 
 def test_looking_changes_nothing(place: Place) -> None:
-    """GET, HEAD, OPTIONS and Range of scanners, and forms without a code, leave the link ready."""
-    _, token = place.file(b"x" * 100)
-    before = rows(place), events(place)
-    for number in range(200):
+    """A thousand GET, HEAD, OPTIONS and Range on the landing page, and others below it, leave the link as it is.
+
+    That it was shown is noted once for each visitor, and for a hundred of them at most; a form without a code
+    uses nothing up.
+    """
+    link, token = place.file(b"x" * 100)
+    before = rows(place)
+    for number in range(1000):
         method = ("GET", "HEAD", "OPTIONS")[number % 3]
-        for path in ("", "/file", "/code", "/claim", "/ack"):
-            answer = place.client.request(method, f"/d/{token}{path}", headers={"Range": "bytes=0-9"})
-            assert answer.status_code in (200, 404, 405)
-    assert (rows(place), events(place)) == before
+        headers = {"Range": "bytes=0-9"} if number % 2 else {}
+        looked = place.client.request(method, f"/d/{token}", headers=headers)
+        assert looked.status_code == (405 if method == "OPTIONS" else 200)
+    for method in ("GET", "HEAD", "OPTIONS"):
+        for path in ("/file", "/code", "/claim", "/ack"):
+            assert place.client.request(method, f"/d/{token}{path}").status_code in (404, 405)
+    assert rows(place) == before
+    assert events(place) == ["created", "made ready", "shown"]
+    for number in range(110):
+        place.client.get(f"/d/{token}", headers={"User-Agent": f"scanner {number}"})
+    assert rows(place) == before
+    assert events(place) == ["created", "made ready"] + ["shown"] * 100
     csrf = place.csrf(place.client.get(f"/d/{token}"))
     place.client.post(f"/d/{token}/claim", data={"csrf": csrf, "code": ""}, headers=OURS)
-    assert place.links.find(token).state is LinkState.READY  # type: ignore[union-attr]
+    assert place.links.get(link.link_id).state is LinkState.READY
+
+
+def test_the_audit(place: Place) -> None:
+    """Looked at, code, wrong code, claim, ranges, a resumed one, another browser, receipt and end are all events.
+
+    Whoever it was is in them as an HMAC: not the address, not the browser's name, and another one for each link.
+    """
+    link, token = place.file(CONTENT)
+    browser = {"User-Agent": "Quillfeather/9.1 (private)"}
+    place.client.headers.update(browser)
+    csrf = place.csrf(place.client.get(f"/d/{token}"))
+    place.client.post(f"/d/{token}/code", data={"csrf": csrf}, headers=OURS)
+    code = place.codes[-1][1]
+    for typed in (f"{(int(code) + 1) % 10**6:06}", code):
+        place.client.post(f"/d/{token}/claim", data={"csrf": csrf, "code": typed}, headers=OURS, follow_redirects=False)
+    for asked in ("bytes=0-999999", "bytes=1000000-1999999", "bytes=1500000-2499999"):
+        assert place.client.get(f"/d/{token}/file", headers={"Range": asked}).status_code == 206
+    place.browser().get(f"/d/{token}")
+    ack(place, token, csrf, start=0, end=len(CONTENT))
+    ack(place, token, csrf, sha256=DIGEST)
+    place.links.mark_destroyed(link.link_id)
+    assert events(place) == [
+        "created",
+        "made ready",
+        "shown",
+        "code issued",
+        "code wrong",
+        "claimed",
+        "range",
+        "range",
+        "resumed",
+        "shown",
+        "refused",
+        "received",
+        "destroyed",
+    ]
+    with place.desk.files.reading() as connection:
+        told = connection.execute(select(link_events).order_by(link_events.c.event_id)).all()
+    ours, theirs = told[2].visitor, told[9].visitor
+    assert [row.visitor for row in told] == [None] * 2 + [ours] * 7 + [theirs] * 2 + [ours, None]
+    assert len({ours, theirs, None}) == 3
+    assert [(row.start_byte, row.end_byte) for row in told[6:9]] == [
+        (0, 1_000_000),
+        (1_000_000, 2_000_000),
+        (1_500_000, 2_500_000),
+    ]
+    written = str([tuple(row) for row in told])
+    for secret in ("Quillfeather", "testclient", token, code, csrf):
+        assert secret not in written
+    _, token = place.file(CONTENT, "d-2")
+    place.client.get(f"/d/{token}")
+    with place.desk.files.reading() as connection:
+        last = connection.execute(select(link_events).order_by(link_events.c.event_id.desc()).limit(1)).one()
+    assert (last.event, last.visitor in (ours, theirs)) == ("shown", False)
 
 
 def test_head_of_the_file_sends_and_counts_nothing(place: Place) -> None:
@@ -425,6 +494,56 @@ def test_links_that_lead_nowhere_look_alike(place: Place) -> None:
     assert place.codes == []
 
 
+def test_links_that_lead_nowhere_cost_the_same(place: Place) -> None:
+    """Whether such a link is unknown or was one once shows in no time: each answer asks the database the same.
+
+    The questions are compared, not the clock: equal work is what can be promised.
+    """
+    tokens = {"unknown": "x" * 43}
+    for name in ("sealed", "expired", "revoked", "used"):
+        link, tokens[name] = place.file(CONTENT, name, ready=name != "sealed")
+        if name == "revoked":
+            place.links.revoke(link.link_id)
+        change = {"expires_at": place.desk.engine.now()} if name == "expired" else {"state": LinkState.RECEIVED}
+        if name in ("expired", "used"):
+            with place.desk.files.writing() as connection:
+                connection.execute(update(link_table).where(link_table.c.link_id == link.link_id).values(change))
+    asked: list[str] = []
+    event.listen(place.desk.database, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    compared: list[bool] = []
+    for way, form in (("", None), ("/file", None), ("/code", {}), ("/claim", {"code": "123456"}), ("/ack", {})):
+        seen = set()
+        for token in tokens.values():
+            asked.clear()
+            csrf = place.gateway_csrf(token)
+            if form is None:
+                answer = place.client.get(f"/d/{token}{way}")
+            elif way == "/ack":
+                answer = ack(place, token, csrf, sha256=DIGEST)
+            else:
+                answer = place.client.post(f"/d/{token}{way}", data=form | {"csrf": csrf}, headers=OURS)
+            assert answer.status_code == 404
+            assert asked
+            seen.add((tuple(asked), answer.content))
+        compared.append(len(seen) == 1)
+    assert compared == [True] * 5
+
+
+def test_secrets_are_compared_in_constant_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token, the claim, the digest and the form's value all go through the comparison that takes equal time."""
+    compared: list[tuple[object, object]] = []
+    real = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", lambda one, two: compared.append((one, two)) or real(one, two))
+    link_id, token, csrf = claimed(place)
+    ack(place, token, csrf, start=0, end=len(CONTENT))
+    ack(place, token, csrf, sha256=DIGEST)
+    claim = place.client.cookies[f"__Host-casework-{link_id}"]
+    given = {two for _, two in compared} | {one for one, _ in compared}
+    for secret in (hashlib.sha256(token.encode()).hexdigest(), hashlib.sha256(claim.encode()).hexdigest()):
+        assert secret in given
+    assert {csrf.encode(), DIGEST.encode()} <= given
+
+
 def test_forms_from_elsewhere_do_nothing(place: Place) -> None:
     """Another site can neither have a code sent nor claim nor acknowledge."""
     _, token = place.file(CONTENT)
@@ -440,7 +559,7 @@ def test_forms_from_elsewhere_do_nothing(place: Place) -> None:
         said = place.client.post(f"/d/{token}/ack", json={"sha256": DIGEST}, headers=headers | {"X-CSRF": csrf})
         assert said.status_code == 403
     assert place.codes == []
-    assert events(place) == ["created", "made ready"]
+    assert events(place) == ["created", "made ready", "shown"]
 
 
 def test_a_wrong_digest_is_not_a_receipt(place: Place) -> None:
@@ -502,29 +621,49 @@ def test_a_destroyed_key_is_gone(place: Place) -> None:
 
 
 def test_headers_of_every_answer(place: Place) -> None:
-    """Pages, files, errors and JSON all carry the same protective headers."""
+    """Pages, files, ranges, errors and JSON all carry the same protective headers; nothing is ever compressed."""
+    _, token, csrf = claimed(place)
+    place.client.headers["Accept-Encoding"] = "gzip, deflate, br, zstd"
+    file = place.client.get(f"/d/{token}/file")
+    range_headers = [{"Range": asked} for asked in ("bytes=0-9", "bytes=0-0,5-6")]
+    answers = {
+        200: [place.client.get(f"/d/{token}"), file, place.client.head(f"/d/{token}/file")],
+        206: [place.client.get(f"/d/{token}/file", headers=range_headers[0])],
+        400: [ack(place, token, csrf), place.client.get("/decide/x")],
+        403: [place.browser().get(f"/d/{token}"), place.client.post(f"/d/{token}/code", data={"csrf": "x"})],
+        404: [place.client.get("/d/unknown"), place.client.get("/nowhere")],
+        405: [place.client.put("/health"), place.client.options(f"/d/{token}")],
+        413: [place.client.post("/hooks/zendesk", content=b"x" * (2**20 + 1))],
+        416: [place.client.get(f"/d/{token}/file", headers=range_headers[1])],
+    }
+    for status, given in answers.items():
+        for answer in given:
+            assert answer.status_code == status, (status, answer.request.url)
+            policy = answer.headers["content-security-policy"]
+            assert policy.startswith("default-src 'none'; style-src 'sha256-")
+            assert "frame-ancestors 'none'" in policy
+            assert "unsafe" not in policy
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["x-frame-options"] == "DENY"
+            assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
+            assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+            assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+            assert answer.headers["x-robots-tag"].startswith("noindex")
+            assert "content-encoding" not in answer.headers
+            assert "access-control-allow-origin" not in answer.headers
+    assert file.headers["content-type"] == "application/octet-stream"
+
+
+def test_the_attachment(place: Place) -> None:
+    """The file comes as an attachment whose name is plain ASCII, with the real one beside it (RFC 6266)."""
+    assert downloads._attachment('Zoë "1".zip') == (
+        "attachment; filename=\"Zo_ _1_.zip\"; filename*=UTF-8''Zo%C3%AB%20%221%22.zip"
+    )
     _, token, _ = claimed(place)
-    answers = [
-        place.client.get(f"/d/{token}"),
-        place.client.get(f"/d/{token}/file"),
-        place.client.get("/d/unknown"),
-        place.client.get("/nowhere"),
-        place.client.get("/decide/x"),
-        place.client.put("/health"),
-        place.client.post("/hooks/zendesk", content=b"x" * (2**20 + 1)),
-        place.client.get("/ready"),
-    ]
-    for answer in answers:
-        policy = answer.headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; style-src 'sha256-")
-        assert "frame-ancestors 'none'" in policy
-        assert "unsafe" not in policy
-        assert answer.headers["cache-control"] == "no-store"
-        assert answer.headers["referrer-policy"] == "no-referrer"
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
-        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-        assert answer.headers["x-robots-tag"].startswith("noindex")
+    told = place.client.get(f"/d/{token}/file").headers["content-disposition"]
+    assert told == "attachment; filename=\"export-1a2b.zip\"; filename*=UTF-8''export-1a2b.zip"
 
 
 def test_an_unforeseen_error_is_a_page(

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from casework.case import Kind
 from casework.schema import waits
 from deployments import DEPLOYMENTS
-from flows.data_export import office
+from flows.asking import office
 from policies.inbox_digest import NUMBERS
 from tests.real.conftest import REASON
 from tests.real.site import Site, until

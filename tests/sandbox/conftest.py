@@ -61,7 +61,25 @@ def headers_for(world: World, vendor: str) -> dict[str, str]:
     if vendor == "zendesk":
         pair = f"{known['zendesk_email']}/token:{known['zendesk_token']}".encode()
         return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    if vendor == "onedrive":
+        token = next(iter(world.state["onedrive"]["tokens"]), None) or graph_token(world)
+        return {"Authorization": f"Bearer {token}"}
     return {"Authorization": f"Bearer {known[vendor + '_token']}"}
+
+
+def graph_token(world: World, **change: str) -> str:
+    """A token of the identity platform, for an app with the right credentials but for `change`."""
+    known = world.credentials
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": known["onedrive_client_id"],
+        "client_secret": known["onedrive_client_secret"],
+        "scope": "https://graph.example/.default",
+    }
+    with httpx.Client(transport=httpx_transport(world, "onedrive"), base_url="https://login.example") as login:
+        answer = login.post(f"/{known['onedrive_tenant']}/oauth2/v2.0/token", data=form | change)
+    answer.raise_for_status()
+    return str(answer.json()["access_token"])
 
 
 Api = Callable[[str], httpx.Client]

@@ -15,6 +15,7 @@ _PATHS = {
     "slack": ("POST", "/api/auth.test"),
     "asana": ("GET", "/api/1.0/users/me"),
     "dropbox": ("POST", "/2/users/get_current_account"),
+    "onedrive": ("GET", "/v1.0/drives/b!sandbox-drive-0001/root"),
 }
 
 
@@ -27,6 +28,7 @@ def ask(world: World, vendor: str) -> httpx.Response:
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_every_vendor_can_misbehave(world: World, vendor: str) -> None:
     """Rate limit, server error, block page and time-out each come once; then the vendor answers again."""
+    headers_for(world, vendor)  # signed in before anything goes wrong
     world.misbehave(vendor, Fault.rate_limited(retry_after=7))
     limited = ask(world, vendor)
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")

@@ -19,7 +19,10 @@ from casework.sandbox import aws
 from tests.scenarios.deliveries import NewOffice, Undisturbed, deliver, effects
 from tests.scenarios.office import Office, empty
 
-flow = importlib.import_module("flows.data_export")
+LOOKING = [
+    importlib.import_module(f"flows.{name}") for name in ("asking", "data_export", "deliver_file", "handing_over")
+]
+"""The modules whose waits look for themselves."""
 
 
 @cache
@@ -53,15 +56,16 @@ def new_office(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) 
     Cases look for themselves twice a day instead of twice an hour, which makes days pass faster here; clients that
     wait before they try again wait in virtual time.
     """
-    monkeypatch.setattr(flow, "look_every", Minutes(12 * 60))
+    for module in LOOKING:
+        monkeypatch.setattr(module, "look_every", Minutes(12 * 60))
     numbers = count()
 
     @contextmanager
-    def open_office() -> Iterator[Office]:
+    def open_office(url: str | None = None) -> Iterator[Office]:
         empty(cloud)
         folder = tmp_path / f"office-{next(numbers)}"
         folder.mkdir()
-        with Office(folder, cloud) as office:
+        with Office(folder, cloud, url) as office:
             for patient in (botocore.endpoint, dropbox.dropbox_client):
                 monkeypatch.setattr(patient, "time", SimpleNamespace(sleep=office.engine.sleep))
             yield office

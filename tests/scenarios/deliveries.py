@@ -15,7 +15,7 @@ from tests.scenarios.wire import Mishap
 
 __all__ = ["NewOffice", "Undisturbed", "deliver", "deliver_despite", "effects"]
 
-NewOffice = Callable[[], AbstractContextManager[Office]]
+NewOffice = Callable[..., AbstractContextManager[Office]]
 STAFF = ("staff-13", "staff-22", "staff-41", "staff-42", "staff-51")
 _CHANGING = (
     (re.compile(r"/d/[\w-]{43}"), "/d/TOKEN"),

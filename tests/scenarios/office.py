@@ -27,7 +27,7 @@ from casework.delivery.certificate import Signer
 from casework.delivery.certificates import Certificates
 from casework.delivery.download import etag
 from casework.delivery.handover import open_sealed
-from casework.delivery.keys import FileKeyStore
+from casework.delivery.keys import KeyFile, KeyStore
 from casework.delivery.links import ClaimToken, Links
 from casework.delivery.vaults import DropboxVault, S3Vault
 from casework.engine.simulated import Run
@@ -90,8 +90,9 @@ class Office(Desk):
 
     def __init__(self, folder: Path, cloud: aws.Aws, url: str | None = None) -> None:
         super().__init__(url or f"sqlite:///{folder}/cases.db", START, ROLES)
-        event.listen(self.database, "connect", _unsynchronised)
-        self.database.dispose()
+        if self.database.dialect.name == "sqlite":
+            event.listen(self.database, "connect", _unsynchronised)
+            self.database.dispose()
         self.cloud, self.folder = cloud, folder
         self.world = World(self.engine.now, handshake=self._handshake)
         self.world.seed()
@@ -140,7 +141,7 @@ class Office(Desk):
         )
         self.delivery = delivery.Delivery(
             links=Links(self.database, SECRET, self.engine.now),
-            keys=FileKeyStore(folder / "keys.db", folder / "kek"),
+            keys=KeyStore(folder / "keys.db", KeyFile(folder / "kek")),
             vaults={
                 "dropbox": DropboxVault(dropbox, "/casework", now=self.engine.now),
                 "s3": S3Vault(s3, aws.VAULT_BUCKET, "sealed", now=self.engine.now),

@@ -1,0 +1,134 @@
+"""How people are asked: operators in Slack with reminders until it ends, and what their messages show afterwards.
+
+Used by every process that asks them. The calendar is the office's, in which the data export's policy counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from itertools import count, takewhile
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from casework import clock
+from casework.calendar import BusinessCalendar
+from casework.clock import Delay, Minutes, WorkingDays
+from casework.people import Person, Role
+from casework.wait import Act, Form, Heard, wait_for
+from policies import messages
+from policies.data_export import NUMBERS
+from tasks import accounts, people, zendesk
+
+__all__ = ["ask_operators", "in_slack", "insist", "look_every", "office", "only", "show_outcome"]
+
+F = TypeVar("F", bound=Form)
+
+hours = NUMBERS.business
+office = BusinessCalendar(
+    ZoneInfo(hours.zone),
+    hours.country,
+    hours.subdivision,
+    hours.opens,
+    hours.closes,
+    frozenset(hours.own_days_off),
+)
+look_every = Minutes(NUMBERS.look_every_minutes)
+
+
+def ask_operators(
+    form: type[F],
+    ticket: int,
+    key: str,
+    within: Delay,
+    *,
+    settled_by: tuple[Person, str] | None = None,
+    look: Callable[[datetime], Iterable[Heard]] | None = None,
+    not_by: Sequence[str] = (),
+    texts: str = "data_export",
+    **about: Any,
+) -> F | None:
+    """Put a question to the operators: told in Slack, reminded every so often until it ends, verified.
+
+    `texts` is the folder of the message `question-<key>`.
+
+    What happens elsewhere may settle it too: `settled_by` is the system that says so and the thing whose news are
+    a reason to look, `look` how that is read.
+    """
+    page: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
+    named = page | {"question": key}
+    wanted = messages.variables(f"{texts}/question-{key}")
+    shown = {name: value for name, value in (page | about).items() if name in wanted}
+    operators = accounts.role(NUMBERS.roles.operators)
+    system, listens = settled_by or (None, None)
+    asked = operators.people
+    return wait_for(
+        form,
+        key=key,
+        question=messages.render(f"{texts}/question-{key}", **shown).body,
+        who=Role(name=operators.name, people=(*asked, system) if system else asked),
+        within=within,
+        announce=only(asked, in_slack("operators-asked", named)),
+        remind=[(delay, only(asked, in_slack("operators-reminder", named))) for delay in every_so_often(within)],
+        listens=listens,
+        look=look,
+        look_every=look_every if look else None,
+        not_by=not_by,
+        settled=lambda given, told: show_answer(ticket, key, told, given, operators.people),
+    )
+
+
+def show_answer(ticket: int, key: str, told: Sequence[object], given: Form | None, operators: Sequence[Person]) -> None:
+    """Let the Slack messages and the ticket say what an operator answered.
+
+    What is answered with a reason is noted together with it, by whoever asked.
+    """
+    show_outcome(ticket, key, told, given, "answered")
+    answered = given is not None and given.by in [person.id for person in operators]
+    if given is not None and answered and "reason" not in type(given).model_fields:
+        zendesk.note(ticket, "data_export/note-operators-answered", staff=given.by, question=key, answer=word(given))
+
+
+def word(answer: Form) -> str:
+    """The answer itself, in a word: its first field."""
+    said = getattr(answer, next(iter(type(answer).model_fields)))
+    return said.name.lower().replace("_", "-") if isinstance(said, StrEnum) else str(said)
+
+
+def insist(form: type[F], ticket: int, key: str, **about: Any) -> F:
+    """Ask the operators, and again whenever the time passes: the case cannot go on without an answer."""
+    answer = None
+    while answer is None:
+        within = WorkingDays(NUMBERS.operators_decision_working_days, office)
+        answer = ask_operators(form, ticket, key, within, **about)
+    return answer
+
+
+def show_outcome(ticket: int, key: str, told: Sequence[object], given: Form | None, outcome: str) -> None:
+    """Let the Slack messages that asked say who settled the question and when; their buttons go."""
+    named: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket), "question": key}
+    named["at"] = given.at if given is not None else clock.now()
+    message = "data_export/outcome-unanswered"
+    if given is not None:
+        message = "data_export/outcome"
+        named |= {"outcome": outcome, "staff": given.by}
+    for shown in people.asked_in_slack(told):
+        people.show_outcome(shown, message, **named)
+
+
+def only(people: Sequence[Person], act: Act) -> Act:
+    """The act for these people alone, where others may answer too."""
+    return lambda invitation: act(invitation) if invitation.person in people else None
+
+
+def every_so_often(within: Delay) -> list[Delay]:
+    """When operators are reminded of a question that is open for so long."""
+    start, step = clock.now(), NUMBERS.operators_reminder_working_days
+    delays = (WorkingDays(days, office) for days in count(step, step))
+    return list(takewhile(lambda delay: delay.after(start) < within.after(start), delays))
+
+
+def in_slack(message: str, values: Mapping[str, Any], buttons: tuple[tuple[str, str], ...] = ()) -> Act:
+    """A direct message with that person's own code and link."""
+    return lambda invitation: people.ask_in_slack(invitation, f"data_export/{message}", buttons, **values)
