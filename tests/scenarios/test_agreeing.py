@@ -10,8 +10,8 @@ from casework.answer import Accepted, Offer, Refusal, Refused, answer
 from casework.case import Kind
 from casework.engine.simulated import Run
 from casework.people import Identity
+from policies import data_export as policy
 from policies.data_export import NUMBERS
-from tests.scenarios.conftest import flow
 from tests.scenarios.endings import assert_closed
 from tests.scenarios.office import Office
 
@@ -30,8 +30,8 @@ def require_scaled_approval(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a manager has turned `scaled.approval_required` on."""
     scaled = NUMBERS.scaled.model_copy(update={"approval_required": True})
     numbers = NUMBERS.model_copy(update={"scaled": scaled})
-    needs_approval = flow.policy.needs_approval
-    monkeypatch.setattr(flow.policy, "needs_approval", lambda team: needs_approval(team, numbers))
+    needs_approval = policy.needs_approval
+    monkeypatch.setattr(policy, "needs_approval", lambda team: needs_approval(team, numbers))
 
 
 # -- who is told
@@ -256,7 +256,7 @@ def buttons(office: Office, staff: str) -> list[str]:
 
 
 def test_the_slack_messages_show_who_agreed(office: Office) -> None:
-    """After a yes by note every message that asked says who and when, without buttons, code and link."""
+    """After a yes by note every message that asked or reminded says who and when, without buttons, code and link."""
     ticket, run = asked_to_agree(office)
     office.advance(days=2.1)
     codes = {staff: office.code(run, staff) for staff in ("staff-13", "staff-22")}
@@ -264,11 +264,13 @@ def test_the_slack_messages_show_who_agreed(office: Office) -> None:
         assert buttons(office, staff) == ["decide:verdict=approve", "ask:verdict=deny"]
     office.note(ticket, "staff-13", "#approve")
     assert office.waiting(run) == ["deliverable/1"]
-    for staff, code in codes.items():
-        (shown,) = [text for text in office.slack(staff) if "Settled" in text]
-        assert "*Settled: approved by staff-13* on Wednesday, 4 March 2026, 19:2" in shown
-        assert "/decide/" not in shown
-        assert code not in shown
+    for (staff, code), count in zip(codes.items(), (2, 1), strict=True):
+        shown = [text for text in office.slack(staff) if "Settled" in text]
+        assert len(shown) == count
+        for text in shown:
+            assert "*Settled: approved by staff-13* on Wednesday, 4 March 2026, 19:2" in text
+            assert "/decide/" not in text
+            assert code not in text
         assert buttons(office, staff) == []
     assert sum("agreed to the data export" in note for note in office.said(ticket, False)) == 1
 
@@ -409,7 +411,7 @@ def test_nobody_agrees_or_denies(office: Office, again: bool) -> None:
     if again:
         office.answer(run, "staff-41", decision="ask again and wait on")
         assert office.waiting(run) == ["approval/2"]
-        assert sum("nobody answered in time" in text for text in office.slack("staff-13")) == 1
+        assert sum("nobody answered in time" in text for text in office.slack("staff-13")) == 2
         assert sum("Do you agree" in text for text in office.slack("staff-13")) == 1
         office.answer(run, "staff-13", verdict="approve")
         assert office.waiting(run) == ["deliverable/1"]

@@ -214,11 +214,13 @@ def test_churned_long_ago_ends(office: Office, answered: bool) -> None:
 
 
 def test_operators_are_reminded_every_working_day(office: Office) -> None:
-    """A question to the operators is brought up again each working day, weekends left out, until it ends."""
+    """A question to the operators is brought up again each working day, weekends left out, until it ends; then each of
+    these messages says so."""
     _, run = office.ask("user-92")
     counts = []
     for _ in range(8):
         counts.append(sum("still waits" in text for text in office.slack("staff-41")))
         office.advance(days=1)
-    assert counts == [0, 1, 2, 3, 4, 4, 4, 4]
+    assert counts == [0, 1, 2, 3, 4, 4, 4, 0]
+    assert sum("nobody answered in time" in text for text in office.slack("staff-41")) == 5
     assert office.ending(run) == "refused: churned"

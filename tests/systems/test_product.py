@@ -38,7 +38,7 @@ INSERT INTO staff VALUES ('staff-17', 'csm@casework.example', 'U017', 17, 'staff
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("product") / "a folder #1?" / "product.sqlite"
+    file = tmp_path_factory.mktemp("product") / "a folder #1 50%" / "product.sqlite"
     file.parent.mkdir()
     with sqlite3.connect(file) as connection:
         connection.executescript(SCHEMA)
@@ -48,7 +48,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def product(path: Path) -> ProductDatabase:
-    return ProductDatabase(f"sqlite:///{str(path).replace('?', '%3F')}")
+    return ProductDatabase(f"sqlite:///{path}")
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ WRITING = Queries(domains="DELETE FROM team_domains WHERE team_id = :id RETURNIN
 def test_sqlite_can_only_be_read(path: Path, product: ProductDatabase) -> None:
     """Even a query that writes cannot, and the file is as it was."""
     before = path.read_bytes()
-    writing = ProductDatabase(f"sqlite:///{str(path).replace('?', '%3F')}", WRITING)
+    writing = ProductDatabase(f"sqlite:///{path}", WRITING)
     with pytest.raises(SystemFault):
         writing.team("team-104")
     assert path.read_bytes() == before
