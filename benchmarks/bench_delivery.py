@@ -209,8 +209,6 @@ def certified() -> Measure:
     from casework.sandbox import aws
     from tests.scenarios.office import Office
 
-    for talkative in ("werkzeug", "casework"):
-        logging.getLogger(talkative).setLevel(logging.ERROR)
     kept: list[float] = []
 
     def look(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -250,6 +248,8 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=1.0, help="how large the file is (1)")
     parser.add_argument("--quick", action="store_true", help="small sizes; the numbers mean nothing and are not kept")
     asked = parser.parse_args()
+    for talkative in ("werkzeug", "casework"):
+        logging.getLogger(talkative).setLevel(logging.ERROR)
     if asked.quick:
         sizes = Sizes({"folder": 3 * MB, "dropbox": 3 * MB, "s3": 3 * MB}, links=3, each=100_000, alone_mib=4)
         show("delivery, only tried out", measure(sizes))

@@ -12,6 +12,7 @@ from benchmarks.delivery_site import write_plain
 from benchmarks.nginx import nginx
 
 
+@pytest.mark.slow
 def test_delivery() -> None:
     """Files go through every vault and the gateway, links are claimed at once, and all that is claimed is measured."""
     told = measure(Sizes({"folder": 3 * MB, "dropbox": 3 * MB, "s3": 3 * MB}, links=4, each=100_000, alone_mib=4))

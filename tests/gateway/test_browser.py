@@ -428,4 +428,6 @@ def test_the_checks_find_what_is_wrong(browser: Browser, old: str, new: str, tol
         assert problems(page) == []
         assert old in RIGHT
         page.set_content(RIGHT.replace(old, new))
+        if "autofocus" in new:
+            page.locator(":focus").wait_for()
         assert any(told in problem for problem in problems(page)), problems(page)

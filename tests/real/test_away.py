@@ -15,7 +15,7 @@ from casework.case import Kind
 from tests.real.conftest import REASON
 from tests.real.site import Site, until
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.timeout(900)]
 
 PEOPLE = {"user-88": "staff-13", "user-83": "staff-11", "user-91": "staff-11"}
 AT_ONCE_SECONDS = 10.0

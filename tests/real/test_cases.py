@@ -170,7 +170,7 @@ def test_cancelled_in_the_ui(site: Site, cases: Cases) -> None:
     until("end of the case", lambda: site.ending(case.id))
     assert site.ending(case.id) == "cancelled"
     undone = [entry.key for entry in site.entries(case.id, Kind.COMPENSATED)]
-    assert undone == ["undo:zendesk.begin/1"]
+    assert undone == ["undo:approval/1>tell:staff-11>people.ask_in_slack/1", "undo:zendesk.begin/1"]
     until("cancelled run", lambda: site.prefect.state(case.id) == ("CANCELLED", "Cancelled"))
     assert_shown_as_it_ended(site, case)
 

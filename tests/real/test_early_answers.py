@@ -130,7 +130,7 @@ class Browser:
     def __init__(self, site: Site) -> None:
         self._gateway, self._prefect = site.addresses["gateway"], f"{site.addresses['prefect']}/api"
         self._secret = (site.home / "secret").read_bytes()
-        self._web = httpx.Client(timeout=60, trust_env=False, limits=httpx.Limits(keepalive_expiry=1))
+        self._web = httpx.Client(timeout=180, trust_env=False, limits=httpx.Limits(keepalive_expiry=1))
 
     def decision_page(self, invitation: Invitation) -> str | None:
         """Open the personal decision page and send its form; why it was not taken, else None."""
