@@ -1,7 +1,8 @@
-"""How fast a deliverable is sealed, against AES-GCM and SHA-256 alone in the same run: 256 MiB, one core.
+"""How fast a deliverable is sealed, against AES-GCM and SHA-256 alone in the same run: 256 MiB.
 
-Sealing for a vault hashes each byte before and after the seal, so what it can reach is the sum of one AES-GCM and two
-SHA-256 passes; the table says how near it comes. The vault here takes everything and keeps nothing.
+One file that was checked is hashed once more, as ciphertext; a ZIP that is put together on the way is hashed on either
+side of the seal. The table says how near they come to the slower of the two alone. The vault here takes everything and
+keeps nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from casework.delivery.vaults import Progress, Stored
 MIB = 1024 * 1024
 SIZE_MIB = 256
 BLOCK = os.urandom(MIB)
+FILE, SEVERAL = "one file into a vault (seal, hash)", "a ZIP into a vault (hash, seal, hash)"
 RANGE_BYTES = 64 * 1024
 
 
@@ -104,26 +106,25 @@ def main() -> None:
 
     with TemporaryDirectory() as folder:
         keys = KeyStore(Path(folder) / "keys.db", KeyFile(Path(folder) / "kek"))
-        package = Package("export.zip", SIZE_MIB * MIB, blocks)
+        several = Package("export.zip", SIZE_MIB * MIB, blocks)
+        one_file = Package("export.csv", SIZE_MIB * MIB, blocks, hashlib.sha256(BLOCK * SIZE_MIB).hexdigest())
 
-        def into() -> None:
+        def into(package: Package) -> None:
             seal_into(Sink(), package, keys, case_id="c", deliverable_id="d", ticket="1", object_name="d")
 
         seconds = {
             "AES-256-GCM alone": best(gcm),
             "SHA-256 alone": best(sha256),
             "sealing": best(lambda: pour(seal(blocks(), key, bound))),
-            "sealing for a vault (hash, seal, hash)": best(into),
+            FILE: best(lambda: into(one_file)),
+            SEVERAL: best(lambda: into(several)),
             "opening": best(lambda: pour(opener().read())),
         }
-    parts = seconds["AES-256-GCM alone"] + 2 * seconds["SHA-256 alone"]
     slower = max(seconds["AES-256-GCM alone"], seconds["SHA-256 alone"])
     compared = {
         "sealing": f"{seconds['AES-256-GCM alone'] / seconds['sealing']:.0%} of AES-GCM alone",
-        "sealing for a vault (hash, seal, hash)": (
-            f"{parts / seconds['sealing for a vault (hash, seal, hash)']:.0%} of its parts, "
-            f"{slower / seconds['sealing for a vault (hash, seal, hash)']:.0%} of the slower one alone"
-        ),
+        FILE: f"{slower / seconds[FILE]:.0%} of the slower one alone",
+        SEVERAL: f"{slower / seconds[SEVERAL]:.0%} of the slower one alone",
         "opening": f"{seconds['AES-256-GCM alone'] / seconds['opening']:.0%} of AES-GCM alone",
     }
     measures = [Measure(what, SIZE_MIB / took, "MiB/s", compared.get(what, "")) for what, took in seconds.items()]

@@ -29,16 +29,16 @@ def seal_into(
 ) -> SealedFile:
     """Seal a package into a vault under the deliverable's own data key; again replaces the vault's object.
 
+    Whether the sealed bytes are those that were checked is for :func:`verify` to say.
+
     ``progress`` is called with the number of sealed bytes that the vault has.
     """
     key = keys.create(deliverable_id)
     plain, sealed = Tally(), Tally()
     associated_data = binding(case_id, deliverable_id, package.size)
     chunks = package.chunks() if package.sha256 else plain.watch(package.chunks())
-    with (
-        ahead(chunks) as read,
-        ahead(sealed.watch(seal(read, key, associated_data))) as stream,
-    ):
+    # Hashing is the slowest part of it, so the two passes that there may be are in threads of their own.
+    with ahead(seal(chunks, key, associated_data)) as ciphertext, ahead(sealed.watch(ciphertext)) as stream:
         vault.store(object_name, stream, sealed_size(package.size), progress)
     return SealedFile(
         case_id=case_id,
@@ -69,4 +69,7 @@ def verify(file: SealedFile, keys: KeyStore, vault: Vault) -> None:
         for _ in tally.watch(opened):
             pass
     if tally.sha256 != file.plain_sha256:
-        raise SealBroken(f"deliverable {file.deliverable_id}: the vault's copy is another file; seal it again")
+        raise SealBroken(
+            f"deliverable {file.deliverable_id}: the vault's copy is another file than was checked; the drop may have "
+            "changed since: check it again, then seal it again"
+        )

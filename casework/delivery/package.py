@@ -36,8 +36,8 @@ class DropChanged(Exception):
 class Package:
     """``size`` in bytes, known in advance; ``chunks()`` starts a new pass over the drop.
 
-    ``sha256`` (hex) is known in advance when the package is one checked file: each pass compares it at its end, so
-    that nobody needs to hash these bytes once more.
+    ``sha256`` (hex) is known in advance when the package is one file. A pass does not compare it, which would hash
+    these bytes once more: whoever seals it reads the vault's copy back and compares that.
     """
 
     name: str
@@ -57,19 +57,19 @@ class LooseFile:
 
 
 def loose(drop: Drop, file: LooseFile, stem: str) -> Package:
-    """The package of one loose file. Streaming raises :class:`DropChanged` when it is not the file any more."""
-    return Package(f"{stem}.{file.ending}", file.size, lambda: _unchanged(drop, file), file.sha256)
+    """The package of one loose file."""
+    return Package(f"{stem}.{file.ending}", file.size, lambda: drop.read(file.name), file.sha256)
 
 
 def package(drop: Drop, accepted: Accepted, stem: str) -> Package:
     """The package of an accepted drop, named ``stem`` with the ending of its format.
 
-    Streaming raises :class:`DropChanged` at the end of a file that differs from what was checked.
+    Streaming several raises :class:`DropChanged` at the end of a file that differs from what was checked.
     """
     files = accepted.files
     if len(files) == 1:
         (file,) = files
-        return Package(f"{stem}.{file.format}", file.size, lambda: _unchanged(drop, file), file.sha256)
+        return Package(f"{stem}.{file.format}", file.size, lambda: drop.read(file.name), file.sha256)
     size = sum(len(_local_header(file)) + file.size for file in files) + len(_directory(files))
     return Package(f"{stem}.zip", size, lambda: _zip(drop, files))
 
@@ -81,7 +81,7 @@ def _zip(drop: Drop, files: tuple[CheckedFile, ...]) -> Iterator[bytes]:
     yield _directory(files)
 
 
-def _unchanged(drop: Drop, file: CheckedFile | LooseFile) -> Iterator[bytes]:
+def _unchanged(drop: Drop, file: CheckedFile) -> Iterator[bytes]:
     tally = Tally()
     yield from tally.watch(drop.read(file.name))
     if (tally.size, tally.sha256) != (file.size, file.sha256):

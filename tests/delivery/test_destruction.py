@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy as copying
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -24,7 +25,7 @@ from casework.delivery.certificate import (
     issue,
     verify,
 )
-from casework.delivery.deliverable import Accepted, ProblemKind, Rejected, check
+from casework.delivery.deliverable import Accepted, CheckedFile, ProblemKind, Rejected, check
 from casework.delivery.destruction import Destruction, destroy
 from casework.delivery.drop import S3Drop
 from casework.delivery.evidence import Copy, CopyState, Evidence
@@ -32,7 +33,7 @@ from casework.delivery.handover import open_sealed, seal_into
 from casework.delivery.handover import verify as verify_sealed
 from casework.delivery.keys import KeyDestroyed, KeyStore
 from casework.delivery.links import ClaimToken, Links, LinkState, Refusal, SealedFile
-from casework.delivery.manifest import Entity
+from casework.delivery.manifest import Entity, Format
 from casework.delivery.package import package
 from casework.delivery.sealing import SealBroken
 from casework.delivery.vaults import DropboxVault, S3Vault, Vault, VaultCopy
@@ -174,6 +175,17 @@ def test_sealing_again_replaces(vault: Vault, drop: S3Drop, keys: KeyStore, link
     verify_sealed(second, keys, vault)
     assert links.create(first, clock() + timedelta(days=7)).file == first
     assert links.create(second, clock() + timedelta(days=7)).file == second
+
+
+def test_one_file_that_changed_after_its_check_is_noticed(vault: Vault, drop: S3Drop, keys: KeyStore) -> None:
+    """A single file is not hashed while it is sealed; that it is another one than was checked shows when it is read
+    back, before a link to it is made ready."""
+    checked = Accepted((CheckedFile("candidates.csv", 4, "0" * 64, 0, Entity.CANDIDATES, 1, Format.CSV),))
+    other = dataclasses.replace(package(drop, checked, "export"), chunks=lambda: iter([b"a\nb\n"]))
+    named = {"case_id": "case-1", "deliverable_id": "d-1", "ticket": "4711", "object_name": "d-1.sealed"}
+    file = seal_into(vault, other, keys, **named)
+    with pytest.raises(SealBroken, match="another file than was checked"):
+        verify_sealed(file, keys, vault)
 
 
 def test_another_object_in_the_vault_is_noticed(vault: Vault, drop: S3Drop, keys: KeyStore) -> None:
