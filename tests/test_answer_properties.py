@@ -34,7 +34,8 @@ from tests.toy import ANA, BEN, MANAGER, OPERATOR, code, outside
 STRANGER = Person(id="staff-99", slack="U99", zendesk=9999)
 EVERYBODY = (ANA, BEN, EVA, DAN, MANAGER, STRANGER)
 VERIFIED = ("slack", "zendesk")
-NEEDED = {"any": 1, "two": 2, "half": 2, "all": 3}
+NEEDED = {"any": (1, 1), "two": (2, 2), "half": (1, 2), "all": (2, 3)}
+"""How many must agree where two people may answer, and where three may."""
 QUORUMS: dict[str, dict[str, int | float]] = {
     "any": {"needs": 1},
     "two": {"needs": 2},
@@ -65,7 +66,8 @@ class Question:
         """Whether the votes settle it."""
         yes = sum(vote for *_, vote in self.votes)
         no = len(self.votes) - yes
-        return yes >= self.needed or (self.veto and no > 0) or len(self.asked) - no < self.needed
+        may = len(set(self.asked) - self.barred)
+        return yes >= self.needed or (self.veto and no > 0) or may - no < self.needed
 
 
 @dataclass
@@ -114,7 +116,8 @@ class Answering(RuleBasedStateMachine):
             return None
         barred = frozenset({ANA.id} if wait == "second/1" else ())
         asked = [person.id for person in COUNCIL.people]
-        fresh = Question(asked, at[0] + timedelta(minutes=60), NEEDED[self.quorums[which]], self.veto, barred)
+        needed = NEEDED[self.quorums[which]][not barred]
+        fresh = Question(asked, at[0] + timedelta(minutes=60), needed, self.veto, barred)
         one = self.model.setdefault((run.case_id, wait), fresh)
         escalated = any(e.key.startswith(f"{wait}>") for e in self.desk.entries(run, Kind.ESCALATED))
         if escalated and not one.escalated:
