@@ -125,13 +125,13 @@ def _asked(runtime: Runtime, token: str) -> Question | Response:
     if wait is None:
         sentence = "There is no such question here. Ask the support team to send you a new link."
         return _message(404, "This question is not known", sentence)
-    form = forms.get(wait.form)
-    if form is None:
-        sentence = "This release does not have the form of this question. Ask the support team to update it."
-        return _message(503, "This question cannot be shown", sentence)
     closed = runtime.files.case(invitation.case_id).closed_at is not None
     takes_answers = wait.state == "open" and runtime.files.now() < wait.due_at and not closed
-    return Question(invitation, wait, form, takes_answers)
+    if takes_answers and wait.form not in forms:
+        sentence = "This release does not have the form of this question. Ask the support team to update it."
+        return _message(503, "This question cannot be shown", sentence)
+    # A settled question is told of without its form, which a later release may not have any more.
+    return Question(invitation, wait, forms.get(wait.form, Form), takes_answers)
 
 
 def _wait(runtime: Runtime, invitation: Invitation) -> Row[Any] | None:

@@ -9,14 +9,14 @@ from enum import IntEnum
 import pytest
 from sqlalchemy import func, select
 
-from casework.answer import Form, Offer, answer
+from casework.answer import Form, Offer, answer, forms
 from casework.authority import delegate
 from casework.case import Kind
 from casework.engine.simulated import Run
 from casework.gateway.questions import fields, values
 from casework.people import Identity
 from casework.schema import entries, texts
-from tests.gateway.conftest import ANA, BEN, OURS, Place
+from tests.gateway.conftest import ANA, BEN, OURS, Approval, Place
 
 
 def post(place: Place, token: str, headers: dict[str, str] | None = None, **typed: str):  # type: ignore[no-untyped-def]
@@ -65,6 +65,18 @@ def test_the_question_is_rendered_safely(place: Place) -> None:
     assert "&lt;script&gt;" in text
     assert "<script" not in text
     assert 'href="javascript' not in text
+
+
+def test_a_settled_question_whose_form_is_gone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old link says how it was settled by a release that has not its form any more; an open one cannot be shown."""
+    run, other = place.start(), place.start(4712)
+    token = place.token(run)
+    post(place, token, verdict="approve")
+    monkeypatch.delitem(forms, Approval.form_name())
+    late = place.client.get(f"/decide/{token}")
+    assert (late.status_code, "already decided by you" in late.text) == (410, True)
+    still_open = place.client.get(f"/decide/{place.token(other)}")
+    assert (still_open.status_code, "does not have the form" in still_open.text) == (503, True)
 
 
 def test_second_use(place: Place) -> None:
