@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select, update
 from casework.people import Identity, Person
 from casework.schema import delegations
 
-__all__ = ["Delegation", "Seat", "delegate", "delegates", "in_force", "revoke", "seats"]
+__all__ = ["Delegation", "Seat", "delegate", "in_force", "revoke", "seats", "stand_ins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,19 @@ def seats(connection: Connection, who: Sequence[Any], identity: Identity, now: d
     """The seats that this identity may fill among those asked at `now` (UTC), its own first."""
     people = [Person.model_validate(person) for person in who]
     own = [Seat(person, person) for person in people if identity.is_person(person)]
+    standing_in = stand_ins(connection, now)
     return own + [
-        Seat(person, one)
-        for person in people
-        for one in delegates(connection, person.id, now)
-        if identity.is_person(one)
+        Seat(person, one) for person in people for one in standing_in.get(person.id, ()) if identity.is_person(one)
     ]
 
 
-def delegates(connection: Connection, person: str, now: datetime) -> list[Person]:
-    """Who stands in for a person at `now` (UTC)."""
-    return [one.delegate for one in in_force(connection, now) if one.person == person and one.since <= now]
+def stand_ins(connection: Connection, now: datetime) -> dict[str, list[Person]]:
+    """Who stands in at `now` (UTC) for each person (an id) who has anybody."""
+    found: dict[str, list[Person]] = {}
+    for one in in_force(connection, now):
+        if one.since <= now:
+            found.setdefault(one.person, []).append(one.delegate)
+    return found
 
 
 def in_force(connection: Connection, now: datetime) -> list[Delegation]:

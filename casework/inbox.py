@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, or_, select
 
 from casework import runtime
-from casework.authority import in_force
+from casework.authority import stand_ins
 from casework.case import Kind
 from casework.people import ANY, Person, Quorum
 from casework.schema import cases, entries, waits
@@ -98,10 +98,7 @@ def open_questions(
         overdue: only those whose time is over; they wait for a last look into a system.
         first: how many of them, at least 1; default all.
     """
-    givers: dict[str, list[str]] = defaultdict(list)
-    for one in in_force(connection, now):
-        if one.since <= now:
-            givers[one.person].append(one.delegate.id)
+    givers = {person: [one.id for one in others] for person, others in stand_ins(connection, now).items()}
     # A case that ends withdraws what it has asked, so the cases need not be looked at for what is open.
     wanted: list[ColumnElement[bool]] = [waits.c.state == "open"]
     for column, value in ((cases.c.process, process), (waits.c.role, role), (cases.c.account, account)):
@@ -146,9 +143,9 @@ def readers() -> list[Person]:
             for person in map(Person.model_validate, json.loads(group)):
                 if person.id not in known or person.slack is not None:
                     known[person.id] = person
-        for one in in_force(connection, now):
-            if one.since <= now and one.person in known:
-                known.setdefault(one.delegate.id, one.delegate)
+        for person_id, others in stand_ins(connection, now).items():
+            if person_id in known:
+                known.update({one.id: one for one in others if one.id not in known})
     return [known[person] for person in sorted(known)]
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import insert, select, update
 from casework import body as leg
 from casework import clock
 from casework.answer import Form, Offer, Refusal, Refused, answer, invite, pass_deadline
-from casework.authority import delegates
+from casework.authority import stand_ins
 from casework.case import Entry, Kind
 from casework.clock import Delay, Until
 from casework.confidential import ConfidentialText
@@ -253,9 +253,8 @@ def _tell(body: leg.Body, name: str, wait: Wait, row: Any) -> list[Person]:
             _escalate(body, name, role)
     asked = [Person.model_validate(person) for person in _row(body, name).who]
     with body.runtime.files.writing() as connection:
-        people = list(
-            {person.id: person for one in asked for person in (one, *delegates(connection, one.id, now))}.values()
-        )
+        standing_in = stand_ins(connection, now)
+        people = list({person.id: person for one in asked for person in (one, *standing_in.get(one.id, ()))}.values())
         invitations = invite(connection, body.case_id, name, people)
     if wait.announce is not None:
         for invitation in invitations:

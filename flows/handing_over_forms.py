@@ -15,7 +15,6 @@ __all__ = [
     "Fetched",
     "Gone",
     "HandDestruction",
-    "NewVault",
     "OtherVault",
     "Outcome",
     "Receipt",
@@ -116,21 +115,15 @@ class Way(StrEnum):
     END = "end the case"
 
 
-class NewVault(StrEnum):
-    """The vaults that a sealed file can move to."""
-
-    DROPBOX = Vault.DROPBOX.value
-    ONEDRIVE = Vault.ONEDRIVE.value
-    S3 = Vault.S3.value
-
-
 class Unreachable(Form):
     """What the operators do for a customer who cannot reach the link."""
 
     formerly = ("flows.data_export_forms:Unreachable",)
 
     decision: Way = Field(description="What shall happen?")
-    vault: NewVault | None = Field(None, description="From which other vault (only then)")
+    vault: Literal[Vault.DROPBOX, Vault.ONEDRIVE, Vault.S3] | None = Field(
+        None, description="From which other vault (only then)"
+    )
     reason: ConfidentialText | None = Field(None, description="Why (needed to void the link)")
 
     @model_validator(mode="after")

@@ -114,9 +114,7 @@ def arrived(prefix: str, file: LooseFile) -> tuple[Heard, ...]:
 @lookup
 def found(prefix: str, file: LooseFile) -> bool:
     """Whether what lies in the drop is the file that was announced, by its SHA-256. It is read and forgotten."""
-    tally = Tally()
-    for _ in tally.watch(drop_of(prefix).read(file.name)):
-        pass
+    tally = Tally.of(drop_of(prefix).read(file.name))
     return (tally.size, tally.sha256) == (file.size, file.sha256)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from rich.progress import track
 from casework import wiring
 from casework.case import Case, CaseUnknown
 from casework.commands.shown import Stop, say
+from casework.delivery.digests import Tally
 from casework.tick import push
 from casework.tick import start as start_case
 
@@ -42,14 +42,12 @@ def deliver(
         raise typer.BadParameter(f"{file} is empty: there is nothing to deliver.")
     ending = file.suffix.lower().removeprefix(".")
     name = f"file.{ending if ENDING.fullmatch(ending) else 'bin'}"
-    digest = sha256()
-    for block in _shown(_blocks(file), size, "Reading"):
-        digest.update(block)
+    digest = Tally.of(_shown(_blocks(file), size, "Reading")).sha256
     with wiring.connected() as wired:
         from casework.process import processes
         from tasks.drop import drop_of, place
 
-        wanted = {"ticket": to, "name": name, "size": size, "sha256": digest.hexdigest(), "by": person}
+        wanted = {"ticket": to, "name": name, "size": size, "sha256": digest, "by": person}
         subject = processes[PROCESS].subject_of(wanted)
         known, _ = wired.files.occurrence(PROCESS, subject, wanted)
         if dict(known.parameters) != wanted:

@@ -20,6 +20,14 @@ class Tally:
             self._sha256.update(chunk)
             yield chunk
 
+    @classmethod
+    def of(cls, chunks: Iterable[bytes]) -> Tally:
+        """The tally of a whole stream, which is read to its end and kept nowhere."""
+        tally = cls()
+        for _ in tally.watch(chunks):
+            pass
+        return tally
+
     @property
     def sha256(self) -> str:
         """In hex."""

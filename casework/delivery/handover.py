@@ -64,10 +64,8 @@ def open_sealed(file: SealedFile, keys: KeyStore, vault: Vault) -> Opener:
 
 def verify(file: SealedFile, keys: KeyStore, vault: Vault) -> None:
     """Read the vault's copy back and compare the plaintext's SHA-256. Raises :class:`SealBroken`."""
-    tally = Tally()
     with ahead(open_sealed(file, keys, vault).read()) as opened:
-        for _ in tally.watch(opened):
-            pass
+        tally = Tally.of(opened)
     if tally.sha256 != file.plain_sha256:
         raise SealBroken(
             f"deliverable {file.deliverable_id}: the vault's copy is another file than was checked; the drop may have "
