@@ -27,12 +27,14 @@ from casework.schema import waits
 from casework.standins import sandbox_time
 from casework.supervisor import choose_ports
 
-__all__ = ["Prefect", "Site", "until"]
+__all__ = ["BUSY", "Prefect", "Site", "until"]
 
 T = TypeVar("T")
 COMMAND = (sys.executable, "-m", "casework")
 LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 240.0
+BUSY = 503
+"""What Prefect answers while its SQLite is locked; it has done nothing then."""
 
 
 def until(what: str, look: Callable[[], T | None], seconds: float = PATIENCE_SECONDS, every: float = LOOK_SECONDS) -> T:
@@ -54,10 +56,11 @@ class Prefect:
         self._web = httpx.Client(base_url=f"{address}/api", timeout=30, trust_env=False, limits=fresh)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        return self._web.post(path, json=body).raise_for_status().json()
+        """What the API says; asked again, as a person would, while Prefect's SQLite is locked: nothing was done."""
+        return self._told("POST", path, json=body)
 
     def run(self, case: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._web.get(f"/flow_runs/{case}").raise_for_status().json()
+        found: dict[str, Any] = self._told("GET", f"/flow_runs/{case}")
         return found
 
     def state(self, case: str) -> tuple[str, str]:
@@ -101,6 +104,13 @@ class Prefect:
         while piece := self.post("/logs/filter", {"limit": 200, "offset": len(found)}):
             found += piece
         return found
+
+    def _told(self, method: str, path: str, **sent: Any) -> Any:
+        def told() -> httpx.Response | None:
+            answer = self._web.request(method, path, **sent)
+            return None if answer.status_code == BUSY else answer.raise_for_status()
+
+        return until(f"moment at which Prefect was not busy ({path})", told).json()
 
     def _all(self, path: str, case: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.post(path, {"flow_runs": {"id": {"any_": [case]}}, "limit": 200})

@@ -29,7 +29,7 @@ from casework.case import Kind
 from casework.people import Invitation
 from casework.schema import waits
 from tests.real.early import DECIDER, WAIT
-from tests.real.site import Site, until
+from tests.real.site import BUSY, Site, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 
@@ -38,7 +38,6 @@ AGAIN_SECONDS = 0.25
 """After this a person to whom the Prefect UI said no presses Resume again."""
 
 LOOK_SECONDS = 0.005
-BUSY = 503
 EACH = 25
 """How many answers at each delay and by each way, with the warm worker."""
 
