@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
@@ -39,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 Body = Annotated[bytes, Depends(raw_body)]
 CODES_AN_HOUR = 5
+BLOCKS_AT_ONCE = 4
+"""How many blocks of a file cross from a thread to the event loop together: each crossing costs more than a block."""
+
 COOKIE_AGE = timedelta(days=8)
 
 
@@ -315,13 +319,13 @@ def _another_browser(request: Request) -> bool:
 async def _sending(
     request: Request, first: bytes, rest: Iterator[bytes], sent: Callable[[], None]
 ) -> AsyncIterator[bytes]:
-    """Hand the blocks on while somebody is there to take them."""
+    """Hand the blocks on; when nobody is there to take them any more, the framework cancels this."""
     yield first
-    async for block in iterate_in_threadpool(rest):
-        if await request.is_disconnected():
-            return
-        yield block
-    await run_in_threadpool(sent)
+    async for blocks in iterate_in_threadpool(iter(lambda: list(islice(rest, BLOCKS_AT_ONCE)), [])):
+        for block in blocks:
+            yield block
+    if not await request.is_disconnected():
+        await run_in_threadpool(sent)
 
 
 def gone() -> Response:
