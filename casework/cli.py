@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from casework import database
 from casework.case import CaseUnknown, ChainBroken, FileClosed
-from casework.commands import bringing, cases, certificates, people, questions, service
+from casework.commands import bringing, cases, certificates, deliveries, people, questions, service
 from casework.commands.shown import Stop, complain
 from casework.delivery.keys import KeyStoreBroken
 from casework.engine import EngineAway
@@ -78,7 +78,7 @@ def _add(to: typer.Typer, commands: Iterable[Callable[..., None]]) -> None:
         to.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
 
 
-for part in (service, cases, bringing, certificates, questions, people):
+for part in (service, cases, bringing, deliveries, certificates, questions, people):
     _add(app, part.COMMANDS)
 for name, (meaning, commands) in people.GROUPS.items():
     group = typer.Typer(name=name, help=meaning, no_args_is_help=True)

@@ -30,7 +30,8 @@ def connect(url: str) -> Engine:
         return create_engine(address, connect_args=patience | address.query, hide_parameters=True, **pool)
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address, hide_parameters=True)
+    # A writer that waits for its turn has a connection already; who only looks does not wait for those to come back.
+    engine = create_engine(address, hide_parameters=True, pool_size=10, max_overflow=50)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -76,6 +76,9 @@ def run(*, once: bool, play: str | None) -> None:
             supervisor.stop()
         else:
             console.print("Everything is left open. Ctrl-C ends it.")
+            for name, address in site.addresses.items():
+                console.print(f"  {name}: {address}")
+            console.print(f"  the case in the Prefect UI: {stage.page}")
         watching.join()
 
 
@@ -169,7 +172,7 @@ class Stage:
                 bar.update(bar.task_ids[0], completed=browser.arrived, total=browser.size)
 
     def certificate(self, ending: str) -> None:
-        """The certificate, the checked file, and where to look."""
+        """The certificate, the checked file, and how to get them."""
         from casework.delivery.certificate import verify
         from casework.delivery.certificates import Certificates
 
@@ -185,9 +188,6 @@ class Stage:
         self.console.print(f"  CASEWORK_HOME={self.site.home} casework certificate {self.case_id[:8]} --pdf")
         self.console.print(f"Case file: {entries} entries, chain unbroken")
         self.console.print(f"  CASEWORK_HOME={self.site.home} casework file {self.case_id[:8]}")
-        for name, address in self.site.addresses.items():
-            self.console.print(f"  {name}: {address}")
-        self.console.print(f"  the case in the Prefect UI: {self.page}")
 
     # -- how it is told
 

@@ -176,9 +176,10 @@ def _show(body: Body, process: Process) -> None:
     case = around.files.case(body.case_id)
     asked = [e for e in body.entries if e.kind is Kind.QUESTION_ASKED and body.completed(e.key) is None]
     roles = [entry.payload["role"] for entry in asked]
+    # The latest of the moments that people gave, or the first deadline.
+    due = {e.key: e.payload["due"] for e in body.entries if e.kind in (Kind.QUESTION_ASKED, Kind.EXTENDED)}
     open_waits = [
-        f"{entry.payload['role']} ({entry.key.removesuffix('/1')}, until {moment(entry.payload['due'])})"
-        for entry in asked
+        f"{entry.payload['role']} ({entry.key.removesuffix('/1')}, until {moment(due[entry.key])})" for entry in asked
     ]
     subject = case.subject.rsplit(":", 1)[-1]
     shown = Standing(

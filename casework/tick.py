@@ -16,10 +16,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from casework.answer import pass_deadline
 from casework.engine import EngineAway
+from casework.occurrence import Occurrence
 from casework.runtime import Runtime
 from casework.schema import cases, waits
 
-__all__ = ["Round", "push", "start", "tick", "wake"]
+__all__ = ["Round", "begin", "push", "start", "tick", "wake"]
 
 logger = logging.getLogger(__name__)
 
@@ -176,12 +177,17 @@ def start(around: Runtime, process: str, subject: str, parameters: dict[str, obj
         The case id (None while the engine is away; the clock starts it then), and whether this opened it.
     """
     occurrence, fresh = around.files.occurrence(process, subject, parameters)
+    return begin(around, occurrence), fresh
+
+
+def begin(around: Runtime, occurrence: Occurrence) -> str | None:
+    """Have the engine start an occurrence, unless it has: the case id; None while the engine is away."""
     if occurrence.case_id is not None:
-        return occurrence.case_id, fresh
+        return occurrence.case_id
     try:
         case_id = around.engine.start(occurrence)
     except EngineAway as away:
         logger.warning("%s will be started when the engine is back: %s", occurrence.key, away)
-        return None, fresh
+        return None
     around.files.started(occurrence, case_id)
-    return case_id, fresh
+    return case_id

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from casework import __version__, clock, delivery, reception, runtime, systems
+from casework.board import Board
 from casework.case import CaseFiles
 from casework.confidential import Confidential
 from casework.database import connect as connect_database
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DatabaseAway",
     "Wired",
+    "board",
     "build",
     "certificate_key",
     "check",
@@ -219,6 +221,11 @@ def gateway(wired: Wired) -> Gateway:
     )
 
 
+def board(wired: Wired) -> Board:
+    """What keeps the engine's page of open questions current."""
+    return Board(wired.runtime, _subject_page(wired.systems.places.ticket_page))
+
+
 def certificate_key(settings: Settings) -> Path:
     """Where the key lies that signs certificates; made with the first delivery that is wired."""
     return settings.home / "certificate-key"
@@ -326,10 +333,11 @@ def _delivery(
 
 def _wrapping(settings: Settings) -> Wrapping:
     bucket, keys = settings.s3, settings.keys
+    file = KeyFile(settings.home / "keys" / "key-encryption-key")
     if keys.kms_key_id is None:
-        return KeyFile(settings.home / "keys" / "key-encryption-key")
+        return file
     known = (bucket.region, bucket.access_key, _plain(bucket.secret_key))
-    return KmsKey(kms.connect(keys.endpoint_url, *known, keys.kms_key_id))
+    return KmsKey(kms.connect(keys.endpoint_url, *known, keys.kms_key_id), file)
 
 
 def _onedrive(drive: OneDriveSettings) -> OneDrive:

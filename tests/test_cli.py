@@ -87,7 +87,10 @@ def wired(desk: Desk, staff: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         files=desk.files,
         runtime=desk.runtime,
         settings=load().settings,
-        systems=SimpleNamespace(product=ProductDatabase(staff)),
+        systems=SimpleNamespace(
+            product=ProductDatabase(staff),
+            places=SimpleNamespace(ticket_page="https://support.example/agent/tickets/{ticket}"),
+        ),
     )
 
     @contextmanager
@@ -283,6 +286,19 @@ def test_tick_counts(run: Callable[..., Result], desk: Desk, toys: tuple[Run, Ru
     desk.engine.sleep(timedelta(hours=3).total_seconds())
     assert json.loads(run("tick", "--json").stdout)["deadlines"] == 1
     assert "deadlines 0" in run("tick").stdout
+
+
+def test_tick_shows_what_is_open(run: Callable[..., Result], desk: Desk, toys: tuple[Run, Run]) -> None:
+    """Where no gateway runs the page of open questions is kept current all the same, with the tickets' addresses."""
+    assert desk.engine.inbox is None
+    run("tick")
+    assert desk.engine.inbox is not None
+    rows, _ = desk.engine.inbox
+    assert [row["subject"] for row in rows] == [
+        f"[ticket {number}](https://support.example/agent/tickets/{number})" for number in (2, 9)
+    ]
+    desk.engine.away = True
+    assert run("tick").exit_code == 0
 
 
 def test_config_masks_and_names(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:

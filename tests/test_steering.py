@@ -150,6 +150,17 @@ def test_an_answer_in_the_time_gained_counts(desk: Desk) -> None:
     assert isinstance(say(run, "approval/1", ANA, verdict="yes"), Accepted)
 
 
+def test_the_page_of_the_case_has_the_present_deadline(desk: Desk) -> None:
+    """What the case waits for stands there with the moment that was given last."""
+    run = desk.start("moving", number=1)
+    assert run.standing is not None
+    assert "until 2026-03-02 10:00 UTC)" in run.standing.story.split("| when")[0]
+    extend(run)
+    extend(run, minutes=120)
+    desk.settle()
+    assert "until 2026-03-02 11:00 UTC)" in run.standing.story.split("| when")[0]
+
+
 def test_more_time_can_be_given_again(desk: Desk) -> None:
     """Each time from the deadline as it then is; the file has both, and who gave them."""
     run = desk.start("moving", number=1)

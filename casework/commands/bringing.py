@@ -15,8 +15,7 @@ from casework import wiring
 from casework.case import Case, CaseUnknown
 from casework.commands.shown import Stop, say
 from casework.delivery.digests import Tally
-from casework.tick import push
-from casework.tick import start as start_case
+from casework.tick import begin, push
 
 __all__ = ["COMMANDS"]
 
@@ -52,7 +51,7 @@ def deliver(
         known, _ = wired.files.occurrence(PROCESS, subject, wanted)
         if dict(known.parameters) != wanted:
             raise Stop(f"Another file is being delivered on ticket {to}, as case {known.case_id}. Wait for its end.")
-        case_id, _ = start_case(wired.runtime, PROCESS, subject, wanted)
+        case_id = begin(wired.runtime, known)
         if case_id is None:
             raise Stop("The Prefect server is away, so nothing was uploaded. Give the command again when it is back.")
         prefix = place(case_id)

@@ -129,12 +129,13 @@ def cancel(
 
 
 def tick(json: AsJson = False) -> None:
-    """One round of the clock, for cron: deadlines, reminders, lost legs, cancelled runs.
+    """One round of the clock, for cron: deadlines, reminders, lost legs, cancelled runs, the page of open questions.
 
     Example: `casework tick`
     """
     with wiring.connected() as wired:
         done = asdict(one_round(wired.runtime))
+        wiring.board(wired).refresh()
     if json:
         as_json(done)
     else:

@@ -16,7 +16,7 @@ from rich.text import Text
 from sqlalchemy import select
 
 from casework import wiring
-from casework.answer import Offer, Refusal, Refused
+from casework.answer import Offer, Refused
 from casework.answer import answer as offer_answer
 from casework.case import CaseFiles
 from casework.commands.meant import fields, one_case, one_wait
@@ -173,12 +173,9 @@ COMMANDS = (inbox, decide)
 
 
 def _why(around: Runtime, case_id: str, wait: str, refused: Refused) -> str:
-    """Why an answer did not count; for one that comes too late, who settled the question and when."""
-    if refused.why not in (Refusal.DECIDED, Refusal.LATE):
-        return refused.sentence
-    from casework.gateway.settled import how_settled  # most commands do without the gateway's pages
+    from casework.gateway.settled import why_refused  # most commands do without the gateway's pages
 
-    return f"{refused.sentence} {how_settled(around, case_id, wait)}"
+    return why_refused(around, case_id, wait, refused)
 
 
 def _proofs(files: CaseFiles, codes: Sequence[str]) -> dict[tuple[str, str], str]:

@@ -90,6 +90,7 @@ def draw(certificate: Certificate, signature: str, name: str, attachment: bytes)
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self._pages: list[dict[str, Any]] = []
+            self.setViewerPreference("DisplayDocTitle", "true")
             self.setDateFormatter(lambda *_: f"D:{issued:%Y%m%d%H%M%S}Z")
 
         def showPage(self) -> None:

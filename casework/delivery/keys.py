@@ -5,7 +5,10 @@ backup keeps. So keys live apart from the case database, in a store that must no
 
 There is one store, an SQLite file, and two ways to wrap what lies in it: :class:`KeyFile`, AES-256-GCM under a
 key in a file, and :class:`KmsKey`, under a key that never leaves a key management service. Both bind a wrapped
-key to its id. Destroying overwrites the wrapped key in place, commits, then removes it, with ``secure_delete``
+key to its id, and write down which key-encryption key wrapped it, so that another one may take its place while
+deliveries are under way: what the earlier one wrapped still opens, until :meth:`KeyStore.rewrap` has wrapped it anew.
+
+Destroying overwrites the wrapped key in place, commits, then removes it, with ``secure_delete``
 on and a rollback journal that SQLite deletes, so no file of the store holds it any more. What the store cannot
 reach: a copy made of its folder while the key lived (backup, snapshot), and blocks the file system has freed.
 All of them hold the *wrapped* key only; whoever destroys the key-encryption key destroys those too.
@@ -16,6 +19,7 @@ reading after another one destroyed it.
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import sqlite3
@@ -29,7 +33,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from casework.delivery.sealing import KEY_BYTES
-from casework.systems.errors import Misconfigured, Refused
+from casework.systems.errors import Misconfigured, NotFound, Refused
 
 if TYPE_CHECKING:
     from casework.systems.kms import Kms
@@ -37,6 +41,10 @@ if TYPE_CHECKING:
 _NONCE_BYTES = 12
 _KEY_FILE_MODE = 0o600
 _PURPOSE = "casework data key"
+_NAMED = b"casework key wrapped by "
+_BY_FILE = "file "
+FORMER = ".former"
+"""What the name of a key file ends with once another key has taken its place."""
 
 
 class KeyDestroyed(Exception):
@@ -68,59 +76,76 @@ class Wrapping(Protocol):
         """The wrapped key, another one each time."""
 
     def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
-        """The key. Raises :class:`KeyStoreBroken` when this id and this key-encryption key did not wrap it."""
+        """The key, also when an earlier key-encryption key wrapped it that can still be used.
+
+        Raises :class:`KeyStoreBroken` when none of them did, with this id.
+        """
 
 
 class KeyFile:
-    """Wraps by AES-256-GCM under a key in a file of its own, made with mode 0600 for a new store."""
+    """Wraps by AES-256-GCM under a key in a file of its own, made with mode 0600 for a new store.
+
+    An earlier key, in a file with :data:`FORMER` behind its name, unwraps and wraps nothing any more.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._former = path.with_name(path.name + FORMER)
 
     def begin(self, in_use: bool) -> None:
-        if in_use and not self._path.exists():
+        if in_use and not (self._path.exists() or self._former.exists()):
             raise KeyStoreBroken(
                 "key store",
                 "open",
                 f"it holds keys but its key-encryption key {self._path} is missing: put that back, or end the open "
                 "deliveries and have them made again",
             )
-        self._cipher()
+        read_secret_file(self._path, KEY_BYTES)
 
     def wrap(self, key_id: str, key: bytes) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher().encrypt(nonce, key, _label(key_id))
+        wrapping, nonce = read_secret_file(self._path, KEY_BYTES), os.urandom(_NONCE_BYTES)
+        return _named(_file_name(wrapping), nonce + AESGCM(wrapping).encrypt(nonce, key, _label(key_id)))
 
     def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
-        try:
-            return self._cipher().decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _label(key_id))
-        except (InvalidTag, ValueError):
-            raise _not_ours(key_id) from None
-
-    def _cipher(self) -> AESGCM:
-        return AESGCM(read_secret_file(self._path, KEY_BYTES))
+        by, blob = _read(wrapped)
+        known = [read_secret_file(path, KEY_BYTES) for path in (self._path, self._former) if path.exists()]
+        for wrapping in known:
+            if by in (None, _file_name(wrapping)):
+                with suppress(InvalidTag, ValueError):
+                    return AESGCM(wrapping).decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], _label(key_id))
+        if by is None or by in map(_file_name, known):
+            raise _not_ours(key_id)
+        again = f"put it at {self._former}" if by.startswith(_BY_FILE) else "set it as keys.kms_key_id again"
+        raise _by_another(key_id, by, f"{again} until the open deliveries have ended, or have them made again")
 
 
 class KmsKey:
     """Wraps by a key of a key management service, which binds the key id by its encryption context.
 
-    The service's faults pass through as those of :mod:`casework.systems.errors`. Nothing is asked of it before
-    the first key is wrapped or unwrapped.
+    What another key of the service wrapped is unwrapped by that one, as long as it may be used; what a key file
+    wrapped, by `file`. The service's faults pass through as those of :mod:`casework.systems.errors`. Nothing is asked
+    of it before the first key is wrapped or unwrapped.
     """
 
-    def __init__(self, kms: Kms) -> None:
-        self._kms = kms
+    def __init__(self, kms: Kms, file: KeyFile | None = None) -> None:
+        self._kms, self._file = kms, file
 
     def begin(self, in_use: bool) -> None:
         del in_use  # what the service would say now may be otherwise when it is needed
 
     def wrap(self, key_id: str, key: bytes) -> bytes:
-        return self._kms.encrypt(key, _context(key_id))
+        wrapped, by = self._kms.encrypt(key, _context(key_id))
+        return _named(by, wrapped)
 
     def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
+        by, blob = _read(wrapped)
+        if by is not None and by.startswith(_BY_FILE):
+            if self._file is None:
+                raise _by_another(key_id, by, "put that file back where it lay before keys.kms_key_id was set")
+            return self._file.unwrap(key_id, wrapped)
         try:
-            return self._kms.decrypt(wrapped, _context(key_id))
-        except Refused as fault:
+            return self._kms.decrypt(blob, _context(key_id), by)
+        except (NotFound, Refused) as fault:
             raise _not_ours(key_id, fault.detail) from None
 
 
@@ -180,6 +205,33 @@ class KeyStore:
                 " SET wrapped = NULL, destroyed_at = coalesce(destroyed_at, excluded.destroyed_at)",
                 (key_id, now.astimezone(UTC).isoformat()),
             )
+
+    def rewrap(self) -> tuple[int, int]:
+        """Wrap every data key anew that another key-encryption key has wrapped; how many, and how many had no need.
+
+        Again does what is left; killed in between, each key opens by one key or the other. A key that is destroyed
+        meanwhile stays destroyed. Raises as :meth:`open` does; for a key that is broken only after all others are done.
+        """
+        with self._connect() as db:
+            there = db.execute("SELECT key_id, wrapped FROM data_keys WHERE wrapped IS NOT NULL ORDER BY key_id")
+            found: list[tuple[str, bytes]] = there.fetchall()
+        changed, broken = 0, None
+        for key_id, wrapped in found:
+            try:
+                anew = self._wrapping.wrap(key_id, self._wrapping.unwrap(key_id, wrapped))
+            except KeyStoreBroken as error:
+                broken = broken or error
+                continue
+            if _read(anew)[0] == _read(wrapped)[0]:
+                continue
+            with self._connect() as db:
+                same = (anew, key_id, wrapped)
+                changed += db.execute(
+                    "UPDATE data_keys SET wrapped = ? WHERE key_id = ? AND wrapped = ?", same
+                ).rowcount
+        if broken is not None:
+            raise broken
+        return changed, len(found) - changed
 
     def destroyed_at(self, key_id: str) -> datetime | None:
         """When the key was destroyed (aware, UTC), or None."""
@@ -244,6 +296,28 @@ def _label(key_id: str) -> bytes:
 
 def _context(key_id: str) -> dict[str, str]:
     return {"purpose": _PURPOSE, "key-id": key_id}
+
+
+def _named(by: str, wrapped: bytes) -> bytes:
+    return _NAMED + by.encode() + b"\n" + wrapped
+
+
+def _read(wrapped: bytes) -> tuple[str | None, bytes]:
+    """Which key-encryption key wrapped it, and what it made. None: it was wrapped before that was written down."""
+    if not wrapped.startswith(_NAMED):
+        return None, wrapped
+    by, _, blob = wrapped.removeprefix(_NAMED).partition(b"\n")
+    return by.decode(errors="replace"), blob
+
+
+def _file_name(wrapping: bytes) -> str:
+    """What a key in a file is called: says nothing of the key, and is the same wherever the file lies."""
+    return _BY_FILE + hmac.digest(wrapping, b"casework name of a key-encryption key", "sha256").hex()[:16]
+
+
+def _by_another(key_id: str, by: str, advice: str) -> KeyStoreBroken:
+    said = f"key {key_id} was wrapped by another key-encryption key, {by.rsplit('/', 1)[-1]}: {advice}"
+    return KeyStoreBroken("key store", "open", said)
 
 
 def _not_ours(key_id: str, said: str | None = None) -> KeyStoreBroken:

@@ -33,7 +33,7 @@ from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.modals import Modal, modal, notice, problems, typed
 from casework.gateway.parts import Gateway
 from casework.gateway.security import raw_body
-from casework.gateway.settled import how_settled
+from casework.gateway.settled import how_settled, why_refused
 from casework.people import Identity, Invitation, read_token
 from casework.schema import waits
 from casework.systems.signatures import verify_slack
@@ -182,10 +182,7 @@ def _given(action_id: str, prefix: str) -> dict[str, Any]:
 
 
 def _why(gateway: Gateway, invitation: Invitation, refused: Refused) -> str:
-    """Why an answer does not count; who comes too late learns who decided, and when."""
-    if refused.why is not Refusal.DECIDED:
-        return refused.sentence
-    return f"{refused.sentence} {how_settled(gateway.runtime, invitation.case_id, invitation.wait)}"
+    return why_refused(gateway.runtime, invitation.case_id, invitation.wait, refused)
 
 
 def _form(gateway: Gateway, invitation: Invitation) -> type[Form] | str:

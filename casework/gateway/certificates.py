@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from casework.delivery.certificate_file import SignedElsewhere, as_json, as_pdf
 from casework.gateway.parts import Gateway
+from casework.gateway.security import attachment
 
 __all__ = ["router"]
 
@@ -49,5 +50,4 @@ def router(gateway: Gateway) -> APIRouter:
 
 
 def _file(content: bytes, kind: str, name: str) -> Response:
-    ascii_name = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-.") else "_" for sign in name)
-    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{ascii_name}"'})
+    return Response(content, media_type=kind, headers={"Content-Disposition": attachment(name)})

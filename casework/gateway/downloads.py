@@ -3,7 +3,7 @@
 Looking never changes anything: only posting a form of the page does, and claiming needs a code that the
 link's message does not hold. Links that are unknown, not ready, used, expired or revoked answer with the same
 bytes. What staff must know (a locked code, another browser at a claimed link) is left as word in the inbox.
-Sources: RFC 9110 (ranges), RFC 6265bis (cookie prefixes), RFC 6266 (attachment).
+Sources: RFC 9110 (ranges), RFC 6265bis (cookie prefixes).
 """
 
 from __future__ import annotations
@@ -13,25 +13,28 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import func, select
+from starlette.background import BackgroundTask
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from casework import tick
+from casework import database, tick
 from casework.delivery.download import StreamStopped, plan, stream
 from casework.delivery.handover import open_sealed
 from casework.delivery.keys import KeyDestroyed
 from casework.delivery.links import ClaimToken, Link, LinkEvent, Links, LinkState, Refusal, link_events
+from casework.gateway.faults import told
 from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.pages import moment, page, size
 from casework.gateway.parts import Gateway
-from casework.gateway.security import Origins, raw_body, typed_form
+from casework.gateway.security import Origins, attachment, raw_body, typed_form
 from casework.systems.errors import SystemFault
 
 __all__ = ["locked", "router"]
@@ -42,6 +45,9 @@ Body = Annotated[bytes, Depends(raw_body)]
 CODES_AN_HOUR = 5
 BLOCKS_AT_ONCE = 4
 """How many blocks of a file cross from a thread to the event loop together: each crossing costs more than a block."""
+
+LOOKING = 8
+"""Threads that only show pages, so that who looks does not stand in the queue of those who claim and download."""
 
 COOKIE_AGE = timedelta(days=8)
 
@@ -78,10 +84,10 @@ class Downloads:
         link = self._open(token)
         if link is None:
             return gone()
-        self._links_of(request).note(link.link_id, LinkEvent.SHOWN)
-        if link.state is LinkState.READY:
-            return self._ready(token, link)
-        return self._claimed(token, link, request)
+        shown = self._ready(token, link) if link.state is LinkState.READY else self._claimed(token, link, request)
+        # Whoever looks has the page before it is noted: a page does not wait for those who write.
+        shown.background = BackgroundTask(_note_shown, self._links_of(request), link.link_id)
+        return shown
 
     def _claimed(self, token: str, link: Link, request: Request) -> Response:
         ours = self._authorised(link, request)
@@ -187,7 +193,7 @@ class Downloads:
             return gone()
         ranged = request.headers.get("range")
         answer = plan(link.file.plain_size, link.file.plain_sha256, ranged, request.headers.get("if-range"))
-        headers = answer.headers() | {"content-disposition": _attachment(link.file.display_name)}
+        headers = answer.headers() | {"content-disposition": attachment(link.file.display_name)}
         kind = "application/octet-stream"
         if answer.status == 416 or request.method == "HEAD" or answer.length == 0:
             return Response(None, answer.status, headers, kind)
@@ -328,24 +334,27 @@ async def _sending(
         await run_in_threadpool(sent)
 
 
+def _note_shown(links: Links, link_id: str) -> None:
+    try:
+        links.note(link_id, LinkEvent.SHOWN)
+    except database.AWAY as error:
+        logger.error("Link %s was shown, and that could not be recorded: %s", link_id, told(error))
+
+
 def gone() -> Response:
     """The one answer for every link that leads to nothing."""
     return page("gone.html", 404)
-
-
-def _attachment(name: str) -> str:
-    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_. ") else "_" for letter in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRouter:
     """`/d/{token}` and what is below it; `news` is called when word was left in the inbox."""
     routes = APIRouter()
     downloads = Downloads(gateway, inbox, news)
+    looking = CapacityLimiter(LOOKING)
 
     @routes.api_route("/d/{token}", methods=["GET", "HEAD"])
-    def landing(token: str, request: Request) -> Response:
-        return downloads.landing(token, request)
+    async def landing(token: str, request: Request) -> Response:
+        return await to_thread.run_sync(downloads.landing, token, request, limiter=looking)
 
     @routes.post("/d/{token}/code")
     def code(token: str, request: Request, body: Body) -> Response:

@@ -1,4 +1,4 @@
-"""What holds for every request: a bounded body, our headers, a log without addresses, forms of our own pages.
+"""What holds for every request: a bounded body, our headers, a log without addresses, forms and files of our own.
 
 The access log names routes (`/d/{token}`), never the addresses that were asked for: they hold tokens.
 """
@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from casework.gateway.faults import fault, told
 from casework.gateway.pages import CONTENT_SECURITY_POLICY
 
-__all__ = ["MOST_BYTES", "Guard", "Origins", "raw_body", "typed_form"]
+__all__ = ["MOST_BYTES", "Guard", "Origins", "attachment", "raw_body", "typed_form"]
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger("casework.gateway.access")
@@ -88,6 +88,12 @@ class Guard:
 
 def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "(no such route)")
+
+
+def attachment(name: str) -> str:
+    """The Content-Disposition of a file to be saved under this name. Sources: RFC 6266, RFC 8187."""
+    plain = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_. ") else "_" for sign in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 async def raw_body(request: Request) -> bytes:

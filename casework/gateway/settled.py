@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from casework.answer import Refusal, Refused
 from casework.case import Kind
 from casework.gateway.pages import moment
 from casework.runtime import Runtime
 from casework.schema import waits
 
-__all__ = ["how_settled"]
+__all__ = ["how_settled", "why_refused"]
+
+
+def why_refused(runtime: Runtime, case_id: str, wait: str, refused: Refused) -> str:
+    """Why an answer did not count; for one that comes too late, who settled the question and when."""
+    if refused.why not in (Refusal.DECIDED, Refusal.LATE):
+        return refused.sentence
+    return f"{refused.sentence} {how_settled(runtime, case_id, wait)}"
 
 
 def how_settled(runtime: Runtime, case_id: str, wait: str, reader: str | None = None) -> str:

@@ -33,16 +33,16 @@ class Kms:
         self._client = client
         self._key = key
 
-    def encrypt(self, secret: bytes, context: Mapping[str, str]) -> bytes:
-        """At most 4,096 bytes, encrypted."""
+    def encrypt(self, secret: bytes, context: Mapping[str, str]) -> tuple[bytes, str]:
+        """At most 4,096 bytes, encrypted, and the ARN of the key that did it, to which an alias leads today."""
         with aws_faults(_SYSTEM, "encrypt"):
             answer = self._client.encrypt(KeyId=self._key, Plaintext=secret, EncryptionContext=context)
-        return answer["CiphertextBlob"]
+        return answer["CiphertextBlob"], answer["KeyId"]
 
-    def decrypt(self, encrypted: bytes, context: Mapping[str, str]) -> bytes:
-        """What was encrypted by this key, with this context. Raises `Refused` when it was not."""
+    def decrypt(self, encrypted: bytes, context: Mapping[str, str], key: str | None = None) -> bytes:
+        """What was encrypted by the key with this ARN, or by our own, with this context; else `Refused` is raised."""
         with aws_faults(_SYSTEM, "decrypt"):
-            answer = self._client.decrypt(KeyId=self._key, CiphertextBlob=encrypted, EncryptionContext=context)
+            answer = self._client.decrypt(KeyId=key or self._key, CiphertextBlob=encrypted, EncryptionContext=context)
         return answer["Plaintext"]
 
 

@@ -336,6 +336,24 @@ def test_the_pdf_says_what_it_is(signer: Signer) -> None:
     assert set(re.findall(rb"/BaseFont /([\w-]+)", pdf)) == {b"Helvetica", b"Helvetica-Bold", b"Courier"}
 
 
+def test_the_pages_are_read_in_order(signer: Signer) -> None:
+    """Whoever has the text read aloud hears it as it stands on the pages: each heading, then what is below it.
+
+    Labels come with their values. The pages have no tags, which the library that draws them cannot make; the attached
+    document is the same for programs.
+    """
+    pdf = as_pdf(document(signer, EVIDENCE * 6), signer)
+    shown = words(pdf)
+    headings = ["Certificateofdestruction", "Whatitisabout", "Whatwasfoundofeachcopy", "Whodidit", "Signer'skey"]
+    places = [shown.index(heading) for heading in headings]
+    assert places == sorted(places)
+    copies = [shown.index("".join(copy["copy"].split())) for copy in document(signer)["copies"]]
+    assert copies == sorted(copies)
+    for label, value in (("Case", CASE), ("Key", "key-1"), ("Carriedoutby", "staff-41"), ("Run", "run-7")):
+        assert f"{label}{value}" in shown
+    assert b"/DisplayDocTitle true" in pdf
+
+
 def test_signs_that_the_fonts_lack_are_numbers(signer: Signer) -> None:
     """Nothing is left out silently: a sign of another script is written as its number."""
     pdf = as_pdf(document(signer, case_id="Łódź-\x07"), signer)

@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from casework.delivery import keys as module
-from casework.delivery.keys import KeyDestroyed, KeyFile, KeyStore, KeyStoreBroken, KeyUnknown, KmsKey, Wrapping
+from casework.delivery.keys import FORMER, KeyDestroyed, KeyFile, KeyStore, KeyStoreBroken, KeyUnknown, KmsKey, Wrapping
 from casework.systems import kms as kms_client
 from casework.systems.errors import Misconfigured, NotFound, Temporary
 from casework.systems.kms import Kms
@@ -159,6 +159,153 @@ def test_a_damaged_key_is_said_to_be_damaged(store: Open) -> None:
             ours.open("d-1")
 
 
+# -- another key-encryption key in its place
+
+Change = Callable[[], Callable[[], Wrapping]]
+CHANGES = ["another file", "another key of the service", "from a file to the service"]
+
+
+@pytest.fixture(params=CHANGES)
+def changed(request: pytest.FixtureRequest, folder: Path) -> tuple[KeyStore, Change]:
+    """A store, and what puts another key-encryption key in the place of its own; that gives what wraps from then on."""
+    kek, former = folder / "kek", folder / f"kek{FORMER}"
+    if request.param == "another file":
+
+        def replaced() -> Callable[[], Wrapping]:
+            kek.rename(former)
+            return lambda: KeyFile(kek)
+
+        return in_file(folder), replaced
+    kms: Kms = request.getfixturevalue("kms")
+    if request.param == "from a file to the service":
+        return in_file(folder), lambda: lambda: KmsKey(kms, KeyFile(kek))
+    other = Kms(kms._client, kms._client.create_key()["KeyMetadata"]["KeyId"])
+    return KeyStore(folder / "keys.sqlite", KmsKey(kms)), lambda: lambda: KmsKey(other)
+
+
+def test_keys_open_after_the_key_encryption_key_has_changed(changed: tuple[KeyStore, Change], folder: Path) -> None:
+    """A wrapped key says what wrapped it: it opens, and is destroyed, when another one wraps new keys by now."""
+    before, change = changed
+    old, gone = before.create("d-1"), before.create("d-2")
+    after = KeyStore(folder / "keys.sqlite", change()())
+    new = after.create("d-3")
+    assert (after.open("d-1"), after.open("d-2"), after.open("d-3")) == (old, gone, new)
+    after.destroy("d-2", NOW)
+    with pytest.raises(KeyDestroyed):
+        after.open("d-2")
+
+
+def test_keys_are_wrapped_anew(changed: tuple[KeyStore, Change], folder: Path) -> None:
+    """Each key of the earlier one is wrapped anew, once; its earlier form is in no file, and the destroyed stay so."""
+    before, change = changed
+    made = {f"d-{number}": before.create(f"d-{number}") for number in range(3)}
+    earlier = [before._row(key_id)[0] or b"" for key_id in made]
+    before.destroy("d-0", NOW)
+    wrapping = change()
+    after = KeyStore(folder / "keys.sqlite", wrapping())
+    made["d-3"] = after.create("d-3")
+    assert after.rewrap() == (2, 1)
+    assert after.rewrap() == (0, 3)
+    left = everything(folder)
+    assert not any(wrapped[-40:] in left for wrapped in earlier)
+    for lost in (folder / "kek", folder / f"kek{FORMER}"):
+        # What made way is not needed any more: keys open without it.
+        if isinstance(wrapping(), KmsKey) or lost.name.endswith(FORMER):
+            lost.unlink(missing_ok=True)
+    again = KeyStore(folder / "keys.sqlite", wrapping())
+    assert {key_id: again.open(key_id) for key_id in ("d-1", "d-2", "d-3")} == {
+        key_id: made[key_id] for key_id in ("d-1", "d-2", "d-3")
+    }
+    with pytest.raises(KeyDestroyed):
+        again.open("d-0")
+
+
+def test_killed_while_wrapping_anew(changed: tuple[KeyStore, Change], folder: Path) -> None:
+    """A kill after some of the keys loses none: each opens, and the next time does the rest."""
+    before, change = changed
+    made = {f"d-{number}": before.create(f"d-{number}") for number in range(3)}
+    wrapping = change()
+
+    class Dies:
+        def __init__(self, lives: int) -> None:
+            self._lives, self._inner = lives, wrapping()
+
+        def begin(self, in_use: bool) -> None:
+            self._inner.begin(in_use)
+
+        def wrap(self, key_id: str, key: bytes) -> bytes:
+            self._lives -= 1
+            if self._lives < 0:
+                raise KeyboardInterrupt
+            return self._inner.wrap(key_id, key)
+
+        def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
+            return self._inner.unwrap(key_id, wrapped)
+
+    with pytest.raises(KeyboardInterrupt):
+        KeyStore(folder / "keys.sqlite", Dies(2)).rewrap()
+    after = KeyStore(folder / "keys.sqlite", wrapping())
+    assert {key_id: after.open(key_id) for key_id in made} == made
+    assert after.rewrap() == (1, 2)
+
+
+def test_a_key_destroyed_while_it_is_wrapped_anew(folder: Path) -> None:
+    """What is destroyed between the look and the write does not come back."""
+    in_file(folder).create("d-1")
+    (folder / "kek").rename(folder / f"kek{FORMER}")
+
+    class Slow(KeyFile):
+        def wrap(self, key_id: str, key: bytes) -> bytes:
+            in_file(folder).destroy(key_id, NOW)
+            return super().wrap(key_id, key)
+
+    ours = KeyStore(folder / "keys.sqlite", Slow(folder / "kek"))
+    assert ours.rewrap() == (0, 1)
+    with pytest.raises(KeyDestroyed):
+        ours.open("d-1")
+
+
+def test_a_broken_key_holds_no_other_up(folder: Path) -> None:
+    """What does not open is named, after all that opens was wrapped anew."""
+    ours = in_file(folder)
+    keys = {f"d-{number}": ours.create(f"d-{number}") for number in range(3)}
+    with ours._connect() as db:
+        db.execute("UPDATE data_keys SET wrapped = randomblob(length(wrapped)) WHERE key_id = 'd-1'")
+    (folder / "kek").rename(folder / f"kek{FORMER}")
+    after = in_file(folder)
+    with pytest.raises(KeyStoreBroken, match="d-1 does not unwrap"):
+        after.rewrap()
+    (folder / f"kek{FORMER}").unlink()
+    assert (after.open("d-0"), after.open("d-2")) == (keys["d-0"], keys["d-2"])
+
+
+def test_keys_of_an_earlier_release_open(folder: Path, kms: Kms) -> None:
+    """What was wrapped before the wrapping was named opens by the key of the settings, and is named from then on."""
+    for wrapping in (KeyFile(folder / "kek"), KmsKey(kms)):
+        ours = KeyStore(folder / f"{type(wrapping).__name__}.sqlite", wrapping)
+        key = ours.create("d-1")
+        with ours._connect() as db:
+            wrapped = db.execute("SELECT wrapped FROM data_keys").fetchone()[0]
+            db.execute("UPDATE data_keys SET wrapped = ?", (wrapped.partition(b"\n")[2],))
+        assert ours.open("d-1") == key
+        assert ours.rewrap() == (1, 0)
+        assert (ours.open("d-1"), ours.rewrap()) == (key, (0, 1))
+
+
+def test_which_key_is_missing_is_said(folder: Path, kms: Kms) -> None:
+    """Without the earlier key nothing opens, and it is said which one it was and where to put it."""
+    in_file(folder).create("d-1")
+    (folder / "kek").replace(folder / "elsewhere")
+    (folder / "kek").write_bytes(bytes(32))
+    (folder / "kek").chmod(0o600)
+    with pytest.raises(KeyStoreBroken, match=r"d-1 was wrapped by another key-encryption key, file .*kek\.former"):
+        in_file(folder).open("d-1")
+    with pytest.raises(KeyStoreBroken, match="put that file back"):
+        KeyStore(folder / "keys.sqlite", KmsKey(kms)).rewrap()
+    (folder / "elsewhere").replace(folder / f"kek{FORMER}")
+    assert in_file(folder).rewrap() == (1, 0)
+
+
 # -- the key in a file
 
 
@@ -198,7 +345,7 @@ def test_what_a_file_wrapped_a_service_does_not_open(folder: Path, kms: Kms) -> 
     in_file(folder / "other").create("d-1")
     with pytest.raises(KeyStoreBroken, match="missing"):
         in_file(folder)
-    with pytest.raises(KeyStoreBroken, match="another one"):
+    with pytest.raises(KeyStoreBroken, match="d-1 was wrapped by another key-encryption key, file "):
         KeyStore(folder / "other" / "keys.sqlite", KmsKey(kms)).open("d-1")
 
 

@@ -40,6 +40,7 @@ from casework.process import process
 from casework.systems.errors import Temporary
 from casework.wait import Form, wait_for
 from tests.desk import SECRET, Desk
+from tests.scenarios.conftest import cloud  # noqa: F401 - a fixture that these tests use too
 
 ZENDESK_SECRET = "zendesk signing secret"
 SLACK_SECRET = "slack signing secret"

@@ -38,12 +38,13 @@ def served(place: Place) -> Iterator[str]:
 def main(database: str, folder: str, descriptor: str, address: str = "") -> None:
     """Serve what the database and the folder hold on a socket that the parent has opened, logging all that can be.
 
-    Browsers come to `address`, or to the socket's own.
+    Browsers come to `address`, or to the socket's own. The cases run elsewhere: what they are to look at is recorded.
     """
     logging.basicConfig(level=logging.DEBUG, force=True)
     listening = socket.socket(fileno=int(descriptor))
     port = listening.getsockname()[1]
     with Desk(database, datetime(2026, 3, 2, 9, tzinfo=UTC)) as desk:
+        desk.engine.away = True
         place = open_place(desk, Path(folder))
         delivery = replace(place.gateway.delivery, public_url=address or f"http://127.0.0.1:{port}")
         server(replace(place.gateway, delivery=delivery), "127.0.0.1", port).run(sockets=[listening])

@@ -17,8 +17,9 @@ from starlette.testclient import TestClient
 
 from casework.delivery.links import LinkState, link_events
 from casework.delivery.links import links as link_table
-from casework.gateway import create_app, downloads
+from casework.gateway import create_app
 from casework.gateway.app import expire_links, report_locks
+from casework.gateway.security import attachment
 from casework.schema import hooks
 from casework.systems.errors import Temporary
 from tests.gateway.conftest import OURS, URL, Place
@@ -211,8 +212,8 @@ def test_the_audit(place: Place) -> None:
         "range",
         "range",
         "resumed",
-        "shown",
         "refused",
+        "shown",
         "received",
         "destroyed",
     ]
@@ -658,7 +659,7 @@ def test_headers_of_every_answer(place: Place) -> None:
 
 def test_the_attachment(place: Place) -> None:
     """The file comes as an attachment whose name is plain ASCII, with the real one beside it (RFC 6266)."""
-    assert downloads._attachment('Zoë "1".zip') == (
+    assert attachment('Zoë "1".zip') == (
         "attachment; filename=\"Zo_ _1_.zip\"; filename*=UTF-8''Zo%C3%AB%20%221%22.zip"
     )
     _, token, _ = claimed(place)

@@ -12,6 +12,7 @@ from casework.systems.errors import Misconfigured, NotFound, Refused, SystemFaul
 from casework.systems.kms import Kms
 
 CONTEXT = {"purpose": "a test", "key-id": "d-1"}
+ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd"
 SECRET = b"a data key of thirty-two bytes.."
 
 
@@ -21,11 +22,14 @@ def kms() -> Kms:
 
 
 def test_each_call_names_the_key_and_the_context(kms: Kms) -> None:
-    """Both calls hold exactly our key and our context, so that no other key and no other context opens."""
+    """Both calls hold exactly one key and our context, so that no other key and no other context opens.
+
+    It is our key, or the one that is said to have encrypted; which one that is, the service says when it encrypts.
+    """
     with Stubber(kms._client) as stub:
         stub.add_response(
             "encrypt",
-            {"CiphertextBlob": b"wrapped"},
+            {"CiphertextBlob": b"wrapped", "KeyId": ARN},
             {"KeyId": "alias/casework", "Plaintext": SECRET, "EncryptionContext": CONTEXT},
         )
         stub.add_response(
@@ -33,8 +37,14 @@ def test_each_call_names_the_key_and_the_context(kms: Kms) -> None:
             {"Plaintext": SECRET},
             {"KeyId": "alias/casework", "CiphertextBlob": b"wrapped", "EncryptionContext": CONTEXT},
         )
-        assert kms.encrypt(SECRET, CONTEXT) == b"wrapped"
+        stub.add_response(
+            "decrypt",
+            {"Plaintext": SECRET},
+            {"KeyId": ARN, "CiphertextBlob": b"wrapped", "EncryptionContext": CONTEXT},
+        )
+        assert kms.encrypt(SECRET, CONTEXT) == (b"wrapped", ARN)
         assert kms.decrypt(b"wrapped", CONTEXT) == SECRET
+        assert kms.decrypt(b"wrapped", CONTEXT, ARN) == SECRET
 
 
 @pytest.mark.parametrize(
