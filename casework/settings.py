@@ -127,6 +127,7 @@ class PrefectSettings(_Section):
     api_url: Address | None = Field(None, examples=["https://prefect.example/api"])
     deployment: str = Field("casework", examples=["casework"])
     work_pool: str = Field("casework", examples=["casework"])
+    worker: str = Field("casework-warm", examples=["process"])
 
 
 class ZendeskSettings(_Section):

@@ -7,6 +7,7 @@ flow run calls.
 from __future__ import annotations
 
 import hmac
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -57,6 +58,7 @@ __all__ = [
     "connected",
     "files",
     "gateway",
+    "preload",
     "prepare_prefect",
 ]
 
@@ -182,6 +184,12 @@ def connect(settings: Settings) -> Wired:
     import flows  # noqa: F401 - registers the processes and their forms
 
     return wired
+
+
+def preload() -> None:
+    """Import what a leg needs; open no connection and begin no thread."""
+    for name in ("casework.engine.prefect", "flows", "tasks.people"):
+        importlib.import_module(name)
 
 
 @contextmanager

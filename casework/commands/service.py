@@ -109,18 +109,25 @@ def advance(
     say(f"The sandbox's clock shows {moment:%A, %d %B %Y, %H:%M} UTC.")
 
 
-def deploy(json: AsJson = False) -> None:
+def deploy(
+    worker: Annotated[str | None, typer.Option(help="The work pool's type, in place of prefect.worker.")] = None,
+    json: AsJson = False,
+) -> None:
     """Make the Prefect server know the work pool and every process. Again brings both up to date.
 
     Example: `casework deploy`
     """
     settings = wiring.check(load().settings)
     wiring.prepare_prefect(settings)
-    from casework.engine.prefect_deployments import register
+    from casework.engine.prefect_deployments import WrongWorker, register
     from deployments import DEPLOYMENTS
 
     chosen = settings.prefect
-    names = register(DEPLOYMENTS, name=chosen.deployment, work_pool=chosen.work_pool, version=__version__)
+    where = {"name": chosen.deployment, "work_pool": chosen.work_pool, "worker": worker or chosen.worker}
+    try:
+        names = register(DEPLOYMENTS, **where, version=__version__)
+    except WrongWorker as error:
+        raise Stop(str(error)) from None
     if json:
         as_json({"deployments": names, "work_pool": chosen.work_pool})
     else:

@@ -17,6 +17,7 @@ from casework.supervisor import Child, choose_ports
 __all__ = ["Site", "plan"]
 
 LOOPBACK = "127.0.0.1"
+WARM = "casework-warm"
 WORKER_SECONDS = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "5"}
 
 
@@ -83,11 +84,11 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
     children.append(
         Child(
             "worker",
-            (*python, *work, "--type", "process", "--install-policy", "never", "--with-healthcheck"),
+            (*python, *work, "--type", in_force.prefect.worker, "--install-policy", "never", "--with-healthcheck"),
             f"{at['worker']}/health",
             environment | WORKER_SECONDS | health,
-            # A worker that outlives its server no longer hears of cancelled runs (Prefect 3.8.8).
-            needs="prefect" if "prefect" in ports else None,
+            # A process worker that outlives its server no longer hears of cancelled runs (Prefect 3.8.8).
+            needs="prefect" if "prefect" in ports and in_force.prefect.worker != WARM else None,
         )
     )
     addresses = {

@@ -13,10 +13,15 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.settings import get_current_settings
 from prefect.utilities.callables import parameter_schema
+from prefect.workers.base import BaseWorker
 
 from casework.engine import EngineAway
 
-__all__ = ["register", "server"]
+__all__ = ["WrongWorker", "register", "server"]
+
+
+class WrongWorker(ValueError):
+    """The work pool cannot be for workers of this type; the text says what to do."""
 
 
 class Timed(Protocol):
@@ -43,21 +48,28 @@ class Deployable(Protocol):
     def schedules(self) -> Sequence[Timed]: ...
 
 
-def register(deployments: Iterable[Deployable], *, name: str, work_pool: str, version: str) -> list[str]:
-    """Register each process as the deployment `<process>/<name>` on a pool of local processes; their names.
+def register(deployments: Iterable[Deployable], *, name: str, work_pool: str, worker: str, version: str) -> list[str]:
+    """Register each process as the deployment `<process>/<name>` on a pool for workers of this type; their names.
 
     A deployment has exactly the schedules given: the server drops those it had, and the runs it had planned by them.
 
     Raises:
         EngineAway: the Prefect server does not answer.
+        WrongWorker: no such type of worker is installed, or the pool is there with another type.
     """
     registered = []
     try:
         with get_client(sync_client=True) as client:
             try:
-                client.create_work_pool(WorkPoolCreate(name=work_pool, type="process"))
+                client.create_work_pool(_pool(work_pool, worker))
             except ObjectAlreadyExists:
-                client.read_work_pool(work_pool)
+                there = client.read_work_pool(work_pool).type
+                if there != worker:
+                    raise WrongWorker(
+                        f"The work pool {work_pool!r} is for workers of type {there!r}, not {worker!r}, and keeps its"
+                        f" type. Set prefect.worker to {there!r} and start such workers; or set prefect.work_pool to a"
+                        " new name, deploy, and keep a worker of the old pool until its open cases have ended."
+                    ) from None
             for one in deployments:
                 flow: Flow[..., Any] = load_flow_from_entrypoint(one.entrypoint, use_placeholder_flow=False)
                 client.create_deployment(
@@ -78,6 +90,14 @@ def register(deployments: Iterable[Deployable], *, name: str, work_pool: str, ve
             f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
         ) from error
     return registered
+
+
+def _pool(name: str, worker: str) -> WorkPoolCreate:
+    known = BaseWorker.get_worker_class_from_type(worker)
+    if known is None:
+        there = ", ".join(sorted(BaseWorker.get_all_available_worker_types()))
+        raise WrongWorker(f"No worker of type {worker!r} is installed here: there are {there}. Install its package.")
+    return WorkPoolCreate(name=name, type=worker, base_job_template=known.get_default_base_job_template())
 
 
 def _scheduled(timed: Timed) -> DeploymentScheduleCreate:

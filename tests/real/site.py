@@ -27,7 +27,7 @@ from casework.schema import waits
 from casework.standins import sandbox_time
 from casework.supervisor import choose_ports
 
-__all__ = ["BUSY", "Prefect", "Site", "until"]
+__all__ = ["BUSY", "Prefect", "Site", "descendants", "until"]
 
 T = TypeVar("T")
 COMMAND = (sys.executable, "-m", "casework")
@@ -45,6 +45,20 @@ def until(what: str, look: Callable[[], T | None], seconds: float = PATIENCE_SEC
             return seen
         time.sleep(every)
     raise AssertionError(f"within {seconds:g} s there was no {what}")
+
+
+def descendants(pid: int) -> list[int]:
+    """The children of a process, theirs, and so on; the youngest last."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = status.read_text().rpartition(")")[2].split()
+            children.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    found, news = [], [pid]
+    while news:
+        news = [child for parent in news for child in children.get(parent, ())]
+        found += news
+    return found
 
 
 class Prefect:
@@ -174,8 +188,10 @@ class Site:
         """`kill -9` of one child and what it has started; the supervisor starts it again."""
         group = self.pid(name)
         if group is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+            # Legs and what forks them have groups of their own.
+            for one in (group, *descendants(group)):
+                with suppress(ProcessLookupError):
+                    os.killpg(os.getpgid(one), signal.SIGKILL)
 
     def kill_all(self) -> None:
         """`kill -9` of everything of ours at once, the supervisor first."""

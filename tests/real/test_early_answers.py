@@ -42,9 +42,6 @@ EACH = 25
 """How many answers at each delay and by each way, with the warm worker."""
 
 AT_ONCE = 3
-CHEAP = {"PREFECT_LOGGING_TO_API_ENABLED": "false", "PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "true"}
-"""What costs a leg CPU time and changes nothing here: sending its logs, and reading certificates for plain HTTP."""
-
 _numbers = count(1)
 
 
@@ -271,36 +268,37 @@ def play_all(stage: Stage, plan: Sequence[tuple[str, float]], at_once: int) -> l
             people.shutdown(wait=False, cancel_futures=True)
 
 
-def test_with_the_stock_worker(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    """Answers at each delay, by decision page or by Prefect's form, with Prefect's own worker: each is taken, or turned
-    away in the same breath and taken when sent again; none is lost, none fails, none is acted on twice."""
-    plan = [("link", 0.0), ("prefect", 0.0), ("link", 0.05), ("prefect", 0.25), ("link", 0.5), ("prefect", 1.0)]
-    assert {delay for _, delay in plan} == set(DELAYS)
-    with stage(site, "casework") as on_stage:
-        tell(capsys, play_all(on_stage, plan, at_once=len(plan)))
-
-
 @pytest.fixture(scope="module")
-def warm(site: Site) -> Iterator[str]:
-    """A work pool whose legs a warm worker runs."""
-    site.prefect.post("/work_pools/", {"name": "warm", "type": "process"})
-    with (site.home / "logs" / "warm.log").open("ab") as log:
-        command = (sys.executable, "-m", "tests.real.warm", "warm", str(AT_ONCE))
+def stock(site: Site) -> Iterator[str]:
+    """A work pool whose legs Prefect's own process worker runs."""
+    site.prefect.post("/work_pools/", {"name": "stock", "type": "process"})
+    prefect = {"PREFECT_API_URL": f"{site.addresses['prefect']}/api", "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "stock", "--type", "process")
+    with (site.home / "logs" / "stock.log").open("ab") as log:
         worker = subprocess.Popen(
-            command, env=site.environment | CHEAP, cwd="/", stdout=log, stderr=log, start_new_session=True
+            command, env=site.environment | prefect, cwd="/", stdout=log, stderr=log, start_new_session=True
         )
     try:
-        yield "warm"
+        yield "stock"
     finally:
         os.killpg(worker.pid, signal.SIGTERM)
         worker.wait(30)
 
 
+def test_with_the_stock_worker(site: Site, stock: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Answers at each delay, by decision page or by Prefect's form, with Prefect's own worker: each is taken, or turned
+    away in the same breath and taken when sent again; none is lost, none fails, none is acted on twice."""
+    plan = [("link", 0.0), ("prefect", 0.0), ("link", 0.05), ("prefect", 0.25), ("link", 0.5), ("prefect", 1.0)]
+    assert {delay for _, delay in plan} == set(DELAYS)
+    with stage(site, stock) as on_stage:
+        tell(capsys, play_all(on_stage, plan, at_once=len(plan)))
+
+
 @pytest.mark.slow
-def test_fifty_at_each_delay(site: Site, warm: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fifty_at_each_delay(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Fifty answers at each delay, half of them by decision page and half by Prefect's form, with the legs of a warm
     worker: each is taken, or turned away in the same breath and taken when sent again; none is lost, none fails, none
     is acted on twice."""
     plan = [(way, delay) for _ in range(EACH) for delay in DELAYS for way in WAYS]
-    with stage(site, warm) as on_stage:
+    with stage(site, "casework") as on_stage:
         tell(capsys, play_all(on_stage, plan, at_once=AT_ONCE))
