@@ -57,6 +57,7 @@ class Body:
         self.runtime = runtime
         self.case = case
         self.entries = entries
+        self._read = len(entries)
         self._completed = {entry.key: entry for entry in entries if is_completion(entry.kind)}
         self._begun = {entry.key for entry in entries if entry.kind is Kind.STEP_BEGUN}
         self._order = list(dict.fromkeys(e.key for e in entries if e.kind in _ASKED_FOR and ">" not in e.key))
@@ -153,8 +154,11 @@ class Body:
         return entry
 
     def refresh(self) -> None:
-        """Read what others wrote into the file since this leg began."""
-        self.entries = self.runtime.files.entries(self.case_id)
+        """Read what others wrote into the file since it was last read."""
+        news = self.runtime.files.entries(self.case_id, after=self._read)
+        # What this leg wrote itself is among them, each in its place.
+        self.entries = [*self.entries[: self._read], *news]
+        self._read = len(self.entries)
         self._completed = {entry.key: entry for entry in self.entries if is_completion(entry.kind)}
 
     def hold(self) -> None:

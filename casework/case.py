@@ -154,15 +154,17 @@ class CaseFiles(Occurrences, Legs):
         """Open the file if it is new, take the next epoch, and read the file: the start of every leg."""
 
         def begin(connection: Connection) -> tuple[Case, list[Entry]]:
-            if self._locked(connection, case_id) is None:
-                self._open(connection, case_id, process, parameters, subject)
-            connection.execute(
+            next_epoch = (
                 update(cases)
                 .where(cases.c.case_id == case_id)
                 .values(epoch=cases.c.epoch + 1, wanted_at=None, pushed_at=None, leg_seen_at=self.now())
+                .returning(cases)
             )
-            case = _case(connection.execute(select(cases).where(cases.c.case_id == case_id)).one())
-            return case, self._read(connection, case_id)
+            row = connection.execute(next_epoch).one_or_none()
+            if row is None:
+                self._open(connection, case_id, process, parameters, subject)
+                row = connection.execute(next_epoch).one()
+            return _case(row), self._read(connection, case_id)
 
         return self.contested(begin)
 
@@ -272,21 +274,19 @@ class CaseFiles(Occurrences, Legs):
             ).all()
         return [_case(row) for row in rows]
 
-    def entries(self, case_id: str) -> list[Entry]:
-        """The whole file of a case, in order."""
+    def entries(self, case_id: str, after: int = 0) -> list[Entry]:
+        """The file of a case, in order: all of it, or what follows an entry."""
         with self.reading() as connection:
-            return self._read(connection, case_id)
+            return self._read(connection, case_id, after)
 
     def of_kind(self, connection: Connection, case_id: str, kind: Kind, key: str) -> list[Entry]:
         """The entries of one kind and key, in order, as the caller's transaction sees them."""
         wanted = (entries.c.case_id == case_id, entries.c.kind == kind.value, entries.c.key == key)
         return [_entry(row) for row in connection.execute(select(entries).where(*wanted).order_by(entries.c.seq))]
 
-    def _read(self, connection: Connection, case_id: str) -> list[Entry]:
-        return [
-            _entry(row)
-            for row in connection.execute(select(entries).where(entries.c.case_id == case_id).order_by(entries.c.seq))
-        ]
+    def _read(self, connection: Connection, case_id: str, after: int = 0) -> list[Entry]:
+        wanted = select(entries).where(entries.c.case_id == case_id, entries.c.seq > after).order_by(entries.c.seq)
+        return [_entry(row) for row in connection.execute(wanted)]
 
     def verify(self, case_id: str) -> int:
         """Check the whole chain of a case; the number of entries.

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
 __all__ = ["AWAY", "connect", "migrate"]
 
@@ -75,6 +75,9 @@ def _is_current(engine: Engine) -> bool:
     """Whether the last migration of this release has been made."""
     newest = max(script.name.partition("_")[0] for script in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not inspect(connection).has_table("alembic_version"):
+        try:
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == newest
+        except DBAPIError:
+            if inspect(connection).has_table("alembic_version"):
+                raise
             return False
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == newest

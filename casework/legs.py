@@ -7,8 +7,9 @@ told again when nothing comes of it; a running leg gives a heartbeat, and one th
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from casework.schema import cases
 from casework.store import Store
@@ -32,14 +33,19 @@ class Legs(Store):
         return done.rowcount == 1
 
     def claim_push(self, case_id: str, again_after: timedelta) -> bool:
-        """Take the right to tell the engine about a wanted leg; one caller in `again_after` gets it."""
+        """Take the right to tell the engine about a wanted leg; one caller in `again_after` gets it.
+
+        Nobody does while a leg is running that was heard of within that time: when it ends, it looks itself.
+        """
+        before = self.now() - again_after
         with self.writing() as connection:
             done = connection.execute(
                 update(cases)
                 .where(
                     cases.c.case_id == case_id,
                     cases.c.wanted_at.is_not(None),
-                    cases.c.pushed_at.is_(None) | (cases.c.pushed_at < self.now() - again_after),
+                    cases.c.pushed_at.is_(None) | (cases.c.pushed_at < before),
+                    cases.c.leg_seen_at.is_(None) | (cases.c.leg_seen_at <= before),
                 )
                 .values(pushed_at=self.now())
             )
@@ -47,18 +53,21 @@ class Legs(Store):
 
     def beat(self, case_id: str, epoch: int) -> bool:
         """Heartbeat of a running leg; false when a later leg has begun."""
-        return self._leg(case_id, epoch, self.now())
+        return self._leg(case_id, epoch, self.now()) is not None
 
     def end_leg(self, case_id: str, epoch: int) -> bool:
-        """The leg has let go of its case."""
-        return self._leg(case_id, epoch, None)
+        """The leg has let go of its case; whether there is something to do for another one."""
+        row = self._leg(case_id, epoch, None)
+        return row is not None and row.wanted_at is not None
 
-    def _leg(self, case_id: str, epoch: int, seen: datetime | None) -> bool:
+    def _leg(self, case_id: str, epoch: int, seen: datetime | None) -> Row[Any] | None:
         with self.writing() as connection:
-            done = connection.execute(
-                update(cases).where(cases.c.case_id == case_id, cases.c.epoch == epoch).values(leg_seen_at=seen)
-            )
-            return done.rowcount == 1
+            return connection.execute(
+                update(cases)
+                .where(cases.c.case_id == case_id, cases.c.epoch == epoch)
+                .values(leg_seen_at=seen)
+                .returning(cases.c.wanted_at)
+            ).one_or_none()
 
     def lost_legs(self, silent_since: datetime) -> list[str]:
         """Cases whose leg has not been heard of since a moment (UTC): its process is dead or cut off."""

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -79,8 +79,7 @@ class Process:
                 around.engine.suspend(outcome)
             except around.engine.suspended:
                 # After anything else the leg stays on record, and the case is taken up once it is silent too long.
-                around.files.end_leg(case_id, case.epoch)
-                if around.files.case(case_id).wanted_at is not None:
+                if around.files.end_leg(case_id, case.epoch):
                     push(around, case_id)
                 raise
         return around.engine.ended(outcome, early=outcome == UNWOUND)
@@ -90,13 +89,13 @@ class Process:
             try:
                 ending = self._through(body, parameters)
             except Waiting as waiting:
-                _show(body, self)
+                _show(body, self, None)
                 return waiting.pause
             with body.runtime.files.writing() as connection:
                 withdraw(connection, body.case_id)
                 body.append(Kind.CLOSED, "case", {"ending": ending}, connection=connection)
                 body.runtime.confidential.erase(connection, body.case_id)
-            _show(body, self)
+            _show(body, self, ending)
             return ending
 
     def _through(self, body: Body, parameters: Mapping[str, Any]) -> str:
@@ -170,10 +169,10 @@ def standing(account: str, *tags: str) -> None:
     body.runtime.files.label(body.case_id, account)
 
 
-def _show(body: Body, process: Process) -> None:
+def _show(body: Body, process: Process, ending: str | None) -> None:
     around = body.runtime
     body.refresh()
-    case = around.files.case(body.case_id)
+    case = replace(body.case, account=body.account, ending=ending)
     asked = [e for e in body.entries if e.kind is Kind.QUESTION_ASKED and body.completed(e.key) is None]
     roles = [entry.payload["role"] for entry in asked]
     # The latest of the moments that people gave, or the first deadline.

@@ -48,9 +48,6 @@ def push(around: Runtime, case_id: str) -> bool:
     """Tell the engine that a case wants a leg, unless a living leg has it. False: not now."""
     lease = timedelta(seconds=around.lease)
     try:
-        seen = around.files.case(case_id).leg_seen_at
-        if seen is not None and seen > around.files.now() - lease:
-            return True
         if around.files.claim_push(case_id, again_after=lease):
             around.engine.resume(case_id)
     except EngineAway as away:

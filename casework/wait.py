@@ -159,7 +159,7 @@ def ask(body: leg.Body, name: str, wait: Wait) -> Form | None:
         body.refresh()
         if body.completed(name) is None:
             _remind(body, name, wait, row, people)
-            if looked:
+            if looked and row.due_at <= clock.present():
                 with body.runtime.files.writing() as connection:
                     pass_deadline(connection, body.case_id, name, clock.present())
             body.refresh()
@@ -251,7 +251,8 @@ def _tell(body: leg.Body, name: str, wait: Wait, row: Any) -> list[Person]:
         role = wait.escalate[one.number - 1][1] if one.what is Due.ESCALATION else None
         if role is not None and (one.at <= now or _recorded(body, Kind.ESCALATED, f"{name}>{role.name}")):
             _escalate(body, name, role)
-    asked = [Person.model_validate(person) for person in _row(body, name).who]
+            row = _row(body, name)
+    asked = [Person.model_validate(person) for person in row.who]
     with body.runtime.files.writing() as connection:
         standing_in = stand_ins(connection, now)
         people = list({person.id: person for one in asked for person in (one, *standing_in.get(one.id, ()))}.values())

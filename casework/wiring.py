@@ -7,7 +7,6 @@ flow run calls.
 from __future__ import annotations
 
 import hmac
-import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -34,7 +33,7 @@ from casework.delivery.keys import KeyFile, KeyStore, KmsKey, Wrapping, read_sec
 from casework.delivery.links import Links
 from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, Vault
 from casework.runtime import Runtime
-from casework.settings import OneDriveSettings, Settings, SettingsWrong, example, load, variable
+from casework.settings import ADDRESSES, OneDriveSettings, Settings, SettingsWrong, example, load, variable
 from casework.standins import dropbox_adapters, sandbox_time, with_standins
 from casework.systems import kms, mail, s3
 from casework.systems.asana import Asana
@@ -61,6 +60,9 @@ __all__ = [
     "preload",
     "prepare_prefect",
 ]
+
+NOBODY = Path(__file__).parent / "engine" / "no-authority.pem"
+"""One certificate, expired, whose key nobody has: where no authority is needed, none is trusted."""
 
 NEEDED = (
     "prefect.api_url",
@@ -106,6 +108,11 @@ def build(settings: Settings) -> Wired:
         SettingsWrong: something that is needed is not set; all of it is named.
         DatabaseAway: the case database does not answer or cannot be brought up to date.
     """
+    return _built(settings, files)
+
+
+def _built(settings: Settings, files: Callable[[Settings], CaseFiles]) -> Wired:
+    """The parts; none but perhaps the case files has connected to anything."""
     settings = check(settings)
     prepare_prefect(settings)
     from casework.engine.prefect import PrefectEngine
@@ -161,11 +168,27 @@ def files(settings: Settings) -> CaseFiles:
     Raises:
         DatabaseAway: the case database does not answer or cannot be brought up to date.
     """
+    found = _case_files(settings)
+    _use_database(found.engine)
+    return found
+
+
+def _case_files(settings: Settings) -> CaseFiles:
     if settings.sandbox.url is not None:
         clock.keep(sandbox_time(settings.home.absolute()))
-    try:
-        engine = connect_database(settings.database_url)
+    with _database_faults():
+        return CaseFiles(connect_database(settings.database_url), clock.present, __version__)
+
+
+def _use_database(engine: Engine) -> None:
+    with _database_faults():
         migrate(engine)
+
+
+@contextmanager
+def _database_faults() -> Iterator[None]:
+    try:
+        yield
     except (SQLAlchemyError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         said = cause.strerror if isinstance(cause, OSError) else (str(cause).splitlines() or [""])[0][:200]
@@ -173,12 +196,14 @@ def files(settings: Settings) -> CaseFiles:
             f"The case database cannot be used ({type(cause).__name__}: {said}). Is it running, is "
             "database.url right, and may we write there? Nothing was done."
         ) from None
-    return CaseFiles(engine, clock.present, __version__)
 
 
 def connect(settings: Settings) -> Wired:
     """Build, put the parts in force in this process, and register the processes."""
-    wired = build(settings)
+    return _in_force(_built(settings, files))
+
+
+def _in_force(wired: Wired) -> Wired:
     systems.use(wired.systems)
     delivery.use(wired.delivery)
     import flows  # noqa: F401 - registers the processes and their forms
@@ -186,23 +211,47 @@ def connect(settings: Settings) -> Wired:
     return wired
 
 
-def preload() -> None:
-    """Import what a leg needs; open no connection and begin no thread."""
-    for name in ("casework.engine.prefect", "flows", "tasks.people"):
-        importlib.import_module(name)
+def preload() -> tuple[Path, ...]:
+    """Do everything that every leg of this process's settings would do first, for legs that are forked from it.
+
+    Afterwards a leg imports nothing and builds nothing. No connection is left open and no thread runs, so that to
+    fork is safe. To be called before Prefect is imported: it also sets what Prefect reads then.
+
+    Returns:
+        The files of settings that were read: when one changes, what is loaded here is out of date.
+
+    Raises:
+        SettingsWrong: something that is needed is not set.
+    """
+    os.environ.setdefault("PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED", "false")
+    # Nobody waits for a leg at a page: it asks a busy server again.
+    os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "60")
+    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "5")
+    _own()
+    from casework.engine import prefect_leg
+
+    prefect_leg.get_ready()
+    loaded = load()
+    return tuple(path for path in (loaded.file, loaded.settings.home / ADDRESSES) if path is not None)
 
 
 @contextmanager
 def connected() -> Iterator[Wired]:
     """This process connected by its own settings while the block runs; made once, cheap to call again."""
     wired = _own()
+    _use_own_database()
     with runtime.use(wired.runtime):
         yield wired
 
 
 @cache
 def _own() -> Wired:
-    return connect(load().settings)
+    return _in_force(_built(load().settings, _case_files))
+
+
+@cache
+def _use_own_database() -> None:
+    _use_database(_own().files.engine)
 
 
 def gateway(wired: Wired) -> Gateway:
@@ -270,9 +319,14 @@ def prepare_prefect(settings: Settings) -> None:
     # A server that hangs holds nobody up for minutes: what it was to be asked stands in the case file.
     os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "0")
+    # A server asks for these tokens only when told to; each client would ask whether it does.
+    os.environ.setdefault("PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", "false")
     os.environ.setdefault("PREFECT_HOME", str(settings.home.absolute() / "prefect"))
     if api_url is not None:
         os.environ["PREFECT_API_URL"] = api_url
+        if api_url.startswith("http://"):
+            # Each client reads its certificates, 50 ms for the usual ones, though plain HTTP needs none.
+            os.environ.setdefault("PREFECT_API_SSL_CERT_FILE", str(NOBODY))
 
 
 def _value(settings: Settings, name: str) -> object:

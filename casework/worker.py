@@ -35,6 +35,7 @@ from prefect.client.schemas.filters import (
     WorkQueueFilter,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from prefect.exceptions import Abort, InfrastructureNotFound, ObjectNotFound
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
@@ -42,6 +43,7 @@ from prefect.states import Cancelled, Pending, Scheduled
 from prefect.utilities.engine import propose_state
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessVariables
+from pydantic import BaseModel
 
 from casework.warm.legs import Leg, Legs
 from casework.warm.news import News
@@ -342,6 +344,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
 
     def _message(self, run: FlowRun, plan: Plan, folder: Path | None) -> Message:
         """What a preloader is told of a run."""
+        # The scheduled query does not say it, and it knows it.
+        run.work_pool_name = self._work_pool_name
         port, token = self._control.register(run.id)
         return {
             "flow_run": run.model_dump(mode="json"),
@@ -349,6 +353,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
             | {"PREFECT__CONTROL_PORT": str(port), "PREFECT__CONTROL_TOKEN": token},
             "folder": str(folder or plan.surroundings.folder),
             "stream_output": plan.stream_output,
+            "related": plan.related,
         }
 
     async def _conclude(self, run: FlowRun, leg: Leg, status: int | None) -> None:
@@ -373,8 +378,13 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
         except httpx.HTTPError as error:
             self._logger.warning("Run %s: its process id could not be written (%s).", leg.run, type(error).__name__)
 
-    async def _read_deployment(self, deployment: UUID) -> Any:
-        return await self.client.read_deployment(deployment)
+    async def _read_deployment(self, deployment: UUID) -> tuple[DeploymentResponse, dict[str, Any]]:
+        found = await self.client.read_deployment(deployment)
+        flow = await self.client.read_flow(found.flow_id)
+        related: dict[str, BaseModel] = {"flow": flow, "deployment": found, "work-pool": self.work_pool}
+        if found.work_queue_id is not None:
+            related["work-queue"] = await self.client.read_work_queue(found.work_queue_id)
+        return found, {kind: one.model_dump(mode="json") for kind, one in related.items()}
 
     async def _configuration(self, run: FlowRun, deployment: Any) -> WarmJobConfiguration:
         return await WarmJobConfiguration.resolve_for_flow_run(

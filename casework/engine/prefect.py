@@ -26,12 +26,13 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.context import FlowRunContext, TaskRunContext
+from prefect.context import FlowRunContext, SyncClientContext, TaskRunContext
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.exceptions import Pause as Paused
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed, Scheduled
 
 from casework.engine import EngineAway, Pause, Standing, Typed
@@ -49,6 +50,8 @@ TAG = "casework"
 INBOX = "inbox"
 PROGRESS_SECONDS = 1.0
 AWAY_STATUSES = (401, 403, 408, 429)
+KEPT = httpx.Limits(max_connections=16, keepalive_expiry=2)
+"""Connections end before the server gives them up, which it does after five seconds by default."""
 
 
 def as_flow(process: Process) -> Flow[Any, Any]:
@@ -70,6 +73,8 @@ def as_flow(process: Process) -> Flow[Any, Any]:
         name=process.name,
         description=process.function.__doc__,
         persist_result=False,
+        # Nothing is written there; without a place of its own each run asks the server for one.
+        result_storage=get_current_settings().results.local_storage_path,
         validate_parameters=True,
     )
 
@@ -88,11 +93,16 @@ class PrefectEngine:
         self.patience = timedelta(seconds=patience)
         self._progress: dict[str, tuple[UUID, float]] = {}
 
+    @functools.cached_property
+    def _kept(self) -> SyncPrefectClient:
+        """The client of a process that runs no leg: made once. To make one costs more than most of its requests."""
+        return get_client(sync_client=True, httpx_settings={"limits": KEPT})
+
     @contextmanager
     def _client(self) -> Iterator[SyncPrefectClient]:
+        leg = SyncClientContext.get()
         try:
-            with get_client(sync_client=True) as client:
-                yield client
+            yield leg.client if leg is not None else self._kept
         except httpx.TransportError as error:
             raise EngineAway(
                 f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
@@ -102,7 +112,8 @@ class PrefectEngine:
             if status not in AWAY_STATUSES and status < 500:
                 raise
             raise EngineAway(
-                f"The Prefect server answers {status}. Look at its log, and at its basic auth for 401."
+                f"The Prefect server answers {status}. Look at its log; for 401 at its basic auth, for 403 at its CSRF"
+                " protection, which its clients heed with PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true."
             ) from error
 
     def case_id(self) -> str:
@@ -138,7 +149,13 @@ class PrefectEngine:
 
     def suspend(self, pause: Pause) -> NoReturn:
         form = cast("type[RunInput]", type(pause.form.__name__, (RunInput, pause.form), {}))
-        suspend_flow_run(wait_for_input=form.with_initial_data(description=pause.question), key=pause.key)
+        try:
+            suspend_flow_run(wait_for_input=form.with_initial_data(description=pause.question), key=pause.key)
+        except Paused as paused:
+            if paused.state is None or paused.state.state_details.pause_key != pause.key:
+                # Somebody suspended the run while the leg was running: this question would have no form.
+                self.resume(pause.case_id)
+            raise
         raise RuntimeError(f"Prefect did not suspend the run of case {pause.case_id}.")
 
     def overtaken(self, reason: str) -> NoReturn:

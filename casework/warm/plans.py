@@ -31,6 +31,9 @@ NO_DEPLOYMENT = "The run has no deployment: a casework-warm worker runs deployed
 _FROM_SERVER = re.compile(r"\{\{\s*prefect\.")
 
 
+Related = Mapping[str, Any]
+
+
 class CannotRun(ValueError):
     """The run asks for something that a forked process cannot give; the text says what, and what to do."""
 
@@ -62,12 +65,14 @@ class WarmJobConfiguration(ProcessJobConfiguration):
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run begins. `entrypoint` is a module path to import ahead; without one its process loads the flow."""
+    """How a run begins. `entrypoint` is a module path to import ahead; without one its process loads the flow.
+    `related` is what the run belongs to, as JSON, so that its process need not ask."""
 
     surroundings: Surroundings
     named: Mapping[str, str]
     stream_output: bool
     entrypoint: str | None
+    related: Related
 
     def environment(self, run: UUID) -> dict[str, str]:
         """What the environment of one run has beyond its surroundings."""
@@ -76,11 +81,12 @@ class Plan:
 
 
 Resolve = Callable[[FlowRun, "DeploymentResponse"], Awaitable[WarmJobConfiguration]]
-Read = Callable[[UUID], Awaitable["DeploymentResponse"]]
+Read = Callable[[UUID], Awaitable[tuple["DeploymentResponse", Related]]]
 
 
 class Plans:
-    """A plan for each deployment and set of job variables. `read` gets a deployment, `resolve` a job configuration."""
+    """A plan for each deployment and set of job variables. `read` gets a deployment and what is related to its runs,
+    `resolve` a job configuration."""
 
     def __init__(self, read: Read, resolve: Resolve) -> None:
         self._read, self._resolve = read, resolve
@@ -114,10 +120,11 @@ class Plans:
         if (kept := self._kept.get(key)) is not None:
             return kept
         before = self._forgotten
-        deployment = await self._read(run.deployment_id)
+        deployment, related = await self._read(run.deployment_id)
         refers = _refers_to_server(deployment.job_variables, run.job_variables)
         # The method empties what it is given of `env`.
-        plan = self._planned(await self._resolve(run.model_copy(deep=True), deployment), deployment)
+        job = await self._resolve(run.model_copy(deep=True), deployment)
+        plan = self._planned(job, deployment, related)
         if self._forgotten == before and not refers:
             self._kept[key] = plan
         return plan
@@ -130,9 +137,9 @@ class Plans:
         """
         if run.deployment_id is None:
             raise CannotRun(NO_DEPLOYMENT)
-        return self._planned(job, await self._read(run.deployment_id))
+        return self._planned(job, *await self._read(run.deployment_id))
 
-    def _planned(self, job: WarmJobConfiguration, deployment: DeploymentResponse) -> Plan:
+    def _planned(self, job: WarmJobConfiguration, deployment: DeploymentResponse, related: Related) -> Plan:
         entrypoint = deployment.entrypoint
         if entrypoint is None:
             raise CannotRun(f"The deployment {deployment.name} has no entrypoint. Deploy it again.")
@@ -148,6 +155,7 @@ class Plans:
             of_run(job.env),
             job.stream_output,
             entrypoint if is_module_path else None,
+            related,
         )
 
 

@@ -27,12 +27,12 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from casework.warm.releases import Release
 from casework.warm.wire import Frames, Message, packed
 
-__all__ = ["Preload", "run_leg"]
+__all__ = ["Preload", "finish", "imported", "run_leg"]
 
 ORPHAN_SECONDS = 60.0
 """So long legs may go on without a worker; then they are asked to end, and killed `LAST_SECONDS` later."""
@@ -59,11 +59,11 @@ class _Leg:
 class Preload:
     """Forks on demand over `channel`. `serve` returns in the children alone, with what each is to run."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, release: Release) -> None:
         self._channel = channel
         self._frames = Frames()
         self._legs: dict[int, _Leg] = {}
-        self._release = Release()
+        self._release = release
         self._looked = time.monotonic()
         self._stale = False
         self._taking = True
@@ -184,6 +184,8 @@ def run_leg(message: Message) -> None:
     from prefect.flow_engine import load_flow, run_flow
     from prefect.logging.loggers import flow_run_logger
 
+    from casework.engine import prefect_leg
+
     configure_from_env()
     run = FlowRun.model_validate(message["flow_run"])
     with handle_engine_signals(run.id):
@@ -194,7 +196,10 @@ def run_leg(message: Message) -> None:
             run_logger.exception("The flow could not be loaded.")
             raise
         with RunMetrics(run, flow):
-            _finish(run_flow(flow, flow_run=run, error_logger=run_logger))  # type: ignore[arg-type]
+            if flow.isasync or flow.isgenerator:
+                _finish(run_flow(flow, flow_run=run, error_logger=run_logger))  # type: ignore[arg-type]
+            else:
+                prefect_leg.run_leg(flow, run, message["related"], run_logger)
 
 
 def _finish(result: Any) -> None:
@@ -215,43 +220,44 @@ def _finish(result: Any) -> None:
             pass
 
 
-def _import(entrypoints: Sequence[str]) -> None:
-    """Import what any leg needs and the modules of these flows; one that fails fails again, visibly, in its leg."""
-    # First, so that legs have the client's settings of their job and not those of a page that must not wait.
-    import prefect.engine
-    import prefect.flow_engine  # noqa: F401
+def imported(entrypoints: Sequence[str]) -> Release:
+    """Import what any leg needs and the modules of these flows; one that fails fails again, visibly, in its leg.
 
+    Returns:
+        What must not change on disk for this process to be of use.
+    """
     from casework import wiring
 
-    wiring.preload()
+    read = wiring.preload()
     for entrypoint in entrypoints:
         try:
             importlib.import_module(entrypoint.rpartition(".")[0])
         except Exception:
             logger.warning("%s could not be imported ahead.", entrypoint, exc_info=True)
+    gc.collect()
+    gc.freeze()
+    return Release(read)
 
 
-def _leave(code: int) -> NoReturn:
-    """End this child: what is to be sent is sent, and the copied world is left as it lies."""
+def finish() -> None:
+    """What the end of an interpreter does but for taking itself apart: all that is to be sent is sent.
+
+    To take it apart would copy the memory that a leg shares with its parent, which costs nearly as much as the leg.
+    """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    os._exit(code)
 
 
 def _main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
-    _import(sys.argv[2:])
-    gc.collect()
-    gc.freeze()
-    preload = Preload(channel)
+    preload = Preload(channel, imported(sys.argv[2:]))
     channel.sendall(packed({"ready": os.getpid(), "threads": threading.active_count()}))
     message = preload.serve()
     if message is None:
         return
     code = 0
-    known = set(sys.modules)
     try:
         run_leg(message)
     except SystemExit as end:
@@ -259,9 +265,8 @@ def _main() -> None:
     except BaseException:  # noqa: BLE001 - the end of the process, as the interpreter's own
         traceback.print_exc()
         code = 1
-    if later := sorted(set(sys.modules) - known):
-        logger.debug("Run %s imported what could be imported ahead: %s", message["flow_run"]["id"], ", ".join(later))
-    _leave(code)
+    finish()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ Stamp = tuple[int, int] | None
 
 
 class Release:
-    """What lay on disk when this was made: the files of every module imported until then."""
+    """What lay on disk when this was made: the files of every module imported until then, and these others."""
 
-    def __init__(self) -> None:
-        self._stamps = {path: _stamp(path) for path in _watched(_module_files())}
+    def __init__(self, others: Iterable[Path] = ()) -> None:
+        self._stamps = {path: _stamp(path) for path in {*_watched(_module_files()), *others}}
 
     def is_current(self) -> bool:
         """Whether all of it still lies there unchanged, and no file has come to it."""

@@ -73,6 +73,10 @@ class Prefect:
         """What the API says; asked again, as a person would, while Prefect's SQLite is locked: nothing was done."""
         return self._told("POST", path, json=body)
 
+    def get(self, path: str) -> Any:
+        """What there is at a path of the API."""
+        return self._told("GET", path)
+
     def run(self, case: str) -> dict[str, Any]:
         found: dict[str, Any] = self._told("GET", f"/flow_runs/{case}")
         return found

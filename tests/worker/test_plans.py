@@ -30,7 +30,7 @@ class Server:
     def plans(self) -> Plans:
         async def read(_: UUID) -> Any:
             self.read += 1
-            return SimpleNamespace(**self.deployment)
+            return SimpleNamespace(**self.deployment), {"flow": {"name": "f"}}
 
         async def resolve(run: FlowRun, deployment: Any) -> WarmJobConfiguration:
             variables = {**deployment.job_variables, **(run.job_variables or {})}
