@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import statistics
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from benchmarks import bench_answers, bench_hooks, bench_scale, bench_throughput
 from benchmarks.bench_delivery import MB, Sizes, measure
 from benchmarks.browser import fetch
 from benchmarks.delivery_site import write_plain
 from benchmarks.nginx import nginx
+from benchmarks.processes import trees
+from benchmarks.report import Spread
+from benchmarks.world import World, do, was_done
 
 
 @pytest.mark.slow
@@ -30,3 +39,89 @@ def test_nginx_serves_a_folder(tmp_path: Path) -> None:
             pytest.skip("nginx is not installed: apt-get install nginx-light")
         plain = write_plain(tmp_path / "plain", 100_000)
         assert fetch(address, "/plain", plain) == plain.size
+
+
+def test_the_world_counts() -> None:
+    """What was done twice for the same number is noticed; what was done for another is another thing."""
+    with World().serving() as world:
+        assert was_done(world.place, "case", 0) is None
+        do(world.place, "case", 0, step=1.5)
+        do(world.place, "case", 1)
+        assert world.effect("case", 0).stamps == {"step": 1.5}
+        assert was_done(world.place, "case", 0) == "done"
+        world.assert_once()
+        do(world.place, "case", 1)
+        with pytest.raises(RuntimeError, match="2 times"):
+            world.effect("case", 1)
+        with pytest.raises(RuntimeError, match="more than once"):
+            world.assert_once()
+        with pytest.raises(RuntimeError, match="did not do"):
+            world.effect("other", 0, within=0.01)
+
+
+def test_trees_count_children_that_have_ended() -> None:
+    """The CPU seconds of a process hold those of a child that it has waited for; living children are counted."""
+    before = trees([os.getpid()])
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    assert trees([os.getpid()]).cpu_seconds >= before.cpu_seconds + 0.3
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert trees([os.getpid()]).count == before.count + 1
+        assert trees([child.pid]).count == 1
+        child.communicate(b"\n")
+    assert trees([child.pid]).count == 0
+
+
+def test_a_spread_of_one_and_of_many() -> None:
+    """The median is the field's, the ends are the ends, and one value is its own spread."""
+    many = [float(number) for number in range(101)]
+    spread = Spread.of(many)
+    assert (spread.least, spread.lower, spread.median, spread.upper, spread.p95, spread.most) == (
+        0,
+        25,
+        50,
+        75,
+        95,
+        100,
+    )
+    assert spread.median == statistics.median(many)
+    assert Spread.of([2.5]) == Spread(*[2.5] * 7)
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+@pytest.mark.timeout(900)
+class TestWholeSites:
+    """Few of everything, on real sites: each benchmark checks that nothing is lost or done twice."""
+
+    def test_answers(self) -> None:
+        """Every peer is answered, costs something, and the way of our answer is told without a gap."""
+        began = time.time()
+        told = {one.what: one.value for one in bench_answers.measure(bench_answers.Plan(2, 1, 2, idle=0.5))}
+        peers = ("ours", "Prefect, process worker", "Prefect, serve", "DBOS, SQLite", "DBOS, PostgreSQL")
+        for peer in peers:
+            assert 0 < told[f"{peer}: answer → next step, p50"] < (time.time() - began) * 1000
+        stages = [one for one in told if one.startswith("ours: ") and "→" in one and "next step" not in one]
+        assert stages[0].startswith("ours: button pressed → ")
+        assert stages[-1].endswith(" → effect seen")
+
+    def test_scale(self) -> None:
+        """Waiting cases hold no process and take room in the database, on both kinds of database."""
+        plan = bench_scale.Plan(kill=5, waiting=30, kills=1, answers=1, queries=3, idle=0.5)
+        told = {one.what: one.value for one in bench_scale.measure(plan)}
+        for name in ("SQLite", "PostgreSQL"):
+            assert told[f"{name}, 30 waiting: processes held"] <= 0
+            assert told[f"{name}, 30 waiting: case database, each"] > 1
+
+    def test_throughput(self, tmp_path: Path) -> None:
+        """Cases come to their end, and the flame graphs are drawn."""
+        told = bench_throughput.measure(bench_throughput.Plan((1, 2), cases=2, pictures=tmp_path))
+        assert all(one.value > 0 for one in told)
+        assert sorted(one.name for one in tmp_path.iterdir()) == [
+            f"throughput-{name}.svg" for name in ("gateway", "prefect", "worker")
+        ]
+
+    def test_hooks(self) -> None:
+        """Hooks are taken before and after the gateway is killed; the benchmark itself checks that none is lost."""
+        told = bench_hooks.measure(bench_hooks.Plan(rate=20, seconds=2, around=1, exports=1))
+        assert all(one.value > 0 for one in told if "hooks taken" in one.what or "acknowledged" in one.what)
