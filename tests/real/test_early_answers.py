@@ -285,6 +285,7 @@ def stock(site: Site) -> Iterator[str]:
         worker.wait(30)
 
 
+@pytest.mark.slow
 def test_with_the_stock_worker(site: Site, stock: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Answers at each delay, by decision page or by Prefect's form, with Prefect's own worker: each is taken, or turned
     away in the same breath and taken when sent again; none is lost, none fails, none is acted on twice."""

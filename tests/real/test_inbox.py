@@ -70,10 +70,10 @@ def test_the_inbox_follows(site: Site, case: tuple[int, str]) -> None:
     assert (page["type"], page["flow_run_id"]) == ("table", None)
     for _ in range(3):
         site.prefect.post("/artifacts/", {"key": "inbox", "type": "table", "data": "[]"})
-    before = site.pid("worker")
+    before = site.pid("prefect")
     site.kill("prefect")
     site.players.act("customer", "reply", ticket=ticket, text=REASON)
-    until("new worker", lambda: site.pid("worker") not in (before, None))
+    until("new server", lambda: site.pid("prefect") not in (before, None))
     until("next question", lambda: (case_id[:8], "approval/1") in listed(site))
     until("page as the database", lambda: listed(site) == is_open(site))
 

@@ -194,6 +194,7 @@ def test_cancelled_in_the_ui(pool: Pool, tmp_path: Path) -> None:
     assert lines(place) == [f"begun {process}"]
 
 
+@pytest.mark.slow
 def test_limits_hold(pool: Pool, tmp_path: Path) -> None:
     """On a pool that takes one run at a time the second begins when the first is through, and soon."""
     queue = {"concurrency_limit": 1}
@@ -211,6 +212,7 @@ def test_limits_hold(pool: Pool, tmp_path: Path) -> None:
     assert waited < timedelta(seconds=5)
 
 
+@pytest.mark.slow
 def test_new_code_is_taken_up(pool: Pool, tmp_path: Path) -> None:
     """When a module has changed on disk the next run has another preloader; a running one goes on with its own, which
     ends with it."""
@@ -228,6 +230,7 @@ def test_new_code_is_taken_up(pool: Pool, tmp_path: Path) -> None:
     until("end of the old preloader", partial(is_gone, old), SOON_SECONDS)
 
 
+@pytest.mark.slow
 def test_a_killed_worker(pool: Pool, tmp_path: Path) -> None:
     """A worker that is killed with -9 leaves its runs' processes to finish; what was asked for meanwhile begins within
     five seconds of the next worker's start."""
@@ -244,6 +247,7 @@ def test_a_killed_worker(pool: Pool, tmp_path: Path) -> None:
     assert pool.site.pid("worker") != before
 
 
+@pytest.mark.slow
 def test_the_end_of_a_worker(pool: Pool, tmp_path: Path) -> None:
     """A worker that is asked to end lets a run get done; one that takes too long is ended and goes on with the next
     worker."""
@@ -262,6 +266,7 @@ def test_the_end_of_a_worker(pool: Pool, tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines(long)] == ["begun", "begun", "done"]
 
 
+@pytest.mark.slow
 def test_cancelled_after_the_server_was_restarted(pool: Pool, tmp_path: Path) -> None:
     """A worker that outlives its server hears of cancelled runs as before, and of new ones."""
     place = tmp_path / "slow"
