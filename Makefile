@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 ONCE ?=
 PLAY ?=
+PROCESS ?=
 
 .PHONY: help setup demo up test test-slow check bench docs chromium
 
@@ -25,8 +26,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup ## Play a data export on stand-ins (ONCE=1: one case to its end; PLAY=me: you decide)
-	$(BIN)/casework demo $(if $(ONCE),--once) $(if $(PLAY),--play $(PLAY))
+demo: setup ## Play a case on stand-ins (ONCE=1: to its end; PLAY=me: you decide; PROCESS=document-change)
+	$(BIN)/casework demo $(if $(ONCE),--once) $(if $(PLAY),--play $(PLAY)) $(if $(PROCESS),--process $(PROCESS))
 
 up: setup ## Run everything on this machine, on stand-ins, until Ctrl-C
 	$(BIN)/casework up --sandbox

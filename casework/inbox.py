@@ -1,7 +1,7 @@
 """What is open, the most urgent first: for everybody, for a role, or for one person and those they stand in for.
 
-The number of queries does not grow with the number of questions. `put_to`, `readers`, `reached` and `page_of` are for
-steps: they look in the deployment in force.
+The number of queries does not grow with the number of questions. `put_to`, `waiting`, `readers`, `reached` and
+`page_of` are for steps: they look in the deployment in force.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from casework.case import Kind
 from casework.people import ANY, Person, Quorum
 from casework.schema import cases, entries, waits
 
-__all__ = ["Found", "Question", "open_questions", "page_of", "put_to", "reached", "readers"]
+__all__ = ["Found", "Question", "open_questions", "page_of", "put_to", "reached", "readers", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,13 @@ def put_to(person: str, first: int) -> Found:
     files = runtime.current().files
     with files.reading() as connection:
         return open_questions(connection, files.now(), mine=person, first=first)
+
+
+def waiting(process: str, wait: str) -> list[Question]:
+    """The open questions of this name (with or without its attempt) in all cases of a process."""
+    files = runtime.current().files
+    with files.reading() as connection:
+        return open_questions(connection, files.now(), process=process, wait=wait).questions
 
 
 def readers() -> list[Person]:

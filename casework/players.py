@@ -63,7 +63,7 @@ class Players:
         found: list[dict[str, str]] = _ok(asked).json()
         return found
 
-    def asked(self, ticket: int, staff: str) -> Asked | None:
+    def asked(self, ticket: int | str, staff: str) -> Asked | None:
         """The newest Slack message that asks this colleague something about a ticket; None when there is none."""
         state = self.state()
         person = state["roster"]["staff"][staff]["slack_id"]

@@ -88,6 +88,8 @@ Address = Annotated[str, AfterValidator(_address)]
 Database = Annotated[str, AfterValidator(_database)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+_PROJECT = r"^[A-Z][A-Z0-9_]+$"
+_FIELD = r"^customfield_[0-9]+$"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -153,6 +155,34 @@ class AsanaSettings(_Section):
     workspace: str | None = Field(None, examples=["1200000000000001"])
     project: str | None = Field(None, examples=["1200000000000002"])
     template: str | None = Field(None, examples=["1200000000000003"])
+
+
+class JiraSettings(_Section):
+    """One site of Jira Cloud; without `url` there is none, and processes that need one say so.
+
+    Projects are keys, fields are ids such as `customfield_10050`; the ids differ from site to site.
+    """
+
+    url: Address | None = Field(None, examples=["https://support.jira.example"])
+    email: str | None = Field(None, examples=["robot@support.example"])
+    token: SecretStr | None = Field(None, examples=["the API token"])
+    webhook_secret: SecretStr | None = Field(None, examples=["the webhook's secret"])
+    issue_page: str | None = Field(None, examples=["https://support.jira.example/browse/{issue}"])
+    support_project: str = Field("SS", pattern=_PROJECT, examples=["SS"])
+    configuration_project: str = Field("CS", pattern=_PROJECT, examples=["CS"])
+    needs_configuration_field: str | None = Field(None, pattern=_FIELD, examples=["customfield_10050"])
+    organizations_field: str = Field("customfield_10002", pattern=_FIELD, examples=["customfield_10002"])
+    request_type_field: str = Field("customfield_10010", pattern=_FIELD, examples=["customfield_10010"])
+    survey_response_field: str | None = Field(None, pattern=_FIELD, examples=["customfield_10060"])
+
+
+class TypeformSettings(_Section):
+    """The account that the document survey is in; without a token there is none."""
+
+    url: Address = Field("https://api.typeform.com", examples=["https://api.eu.typeform.com"])
+    token: SecretStr | None = Field(None, examples=["the personal access token"])
+    webhook_secret: SecretStr | None = Field(None, examples=["the webhook's secret"])
+    survey_form: str | None = Field(None, pattern=r"^[A-Za-z0-9]+$", examples=["Dq8mYt2K"])
 
 
 class DropboxSettings(_Section):
@@ -223,6 +253,7 @@ class RoleSettings(_Section):
     scaled_approver: Names = Field((), examples=[["staff-31"]])
     scaled_approver_manager: Names = Field((), examples=[["staff-22"]])
     csm_manager: Names = Field((), examples=[["staff-21"]])
+    support: Names = Field((), examples=[["staff-61"]])
     engineering_lead: Names = Field((), examples=[["staff-51"]])
 
     def holders(self) -> dict[str, tuple[str, ...]]:
@@ -257,6 +288,8 @@ class Settings(BaseSettings):
     zendesk: ZendeskSettings = ZendeskSettings()
     slack: SlackSettings = SlackSettings()
     asana: AsanaSettings = AsanaSettings()
+    jira: JiraSettings = JiraSettings()
+    typeform: TypeformSettings = TypeformSettings()
     dropbox: DropboxSettings = DropboxSettings()
     onedrive: OneDriveSettings = OneDriveSettings()
     s3: S3Settings = S3Settings()

@@ -16,6 +16,7 @@ import requests
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 
+from casework.sandbox import seed_documents as documents
 from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
 from casework.sandbox.world import CREDENTIALS
 from casework.settings import Settings
@@ -37,6 +38,7 @@ ROLES = {
     "scaled_approver_manager": ("staff-22",),
     "csm_manager": ("staff-21", "staff-22"),
     "engineering_lead": ("staff-51",),
+    "support": ("staff-61", "staff-62"),
 }
 DROPBOX_HOSTS = {"https://api.dropboxapi.com": "/api", "https://content.dropboxapi.com": "/content"}
 
@@ -68,6 +70,25 @@ def with_standins(settings: Settings) -> Settings:
             "workspace": WORKSPACE,
             "project": PROJECT,
             "template": TEMPLATE,
+        },
+        "jira": {
+            "url": f"{root}/jira",
+            "email": CREDENTIALS["jira_email"],
+            "token": secret["jira_token"],
+            "webhook_secret": secret["jira_webhook_secret"],
+            "issue_page": f"{root}/jira/browse/{{issue}}",
+            "support_project": documents.SUPPORT,
+            "configuration_project": documents.CONFIGURATION,
+            "needs_configuration_field": documents.NEEDS_CONFIGURATION,
+            "organizations_field": documents.ORGANIZATIONS,
+            "request_type_field": documents.REQUEST_TYPE,
+            "survey_response_field": documents.SURVEY_RESPONSE,
+        },
+        "typeform": {
+            "url": f"{root}/typeform",
+            "token": secret["typeform_token"],
+            "webhook_secret": secret["typeform_webhook_secret"],
+            "survey_form": documents.SURVEY,
         },
         "dropbox": {"token": secret["dropbox_token"], "sandbox_url": f"{root}/dropbox"},
         "onedrive": {

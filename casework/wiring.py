@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,15 +32,28 @@ from casework.delivery.certificates import Certificates
 from casework.delivery.keys import KeyFile, KeyStore, KmsKey, Wrapping, read_secret_file
 from casework.delivery.links import Links
 from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, Vault
+from casework.reception_jira import survey_starter
 from casework.runtime import Runtime
-from casework.settings import ADDRESSES, OneDriveSettings, Settings, SettingsWrong, example, load, variable
+from casework.settings import (
+    ADDRESSES,
+    JiraSettings,
+    OneDriveSettings,
+    Settings,
+    SettingsWrong,
+    TypeformSettings,
+    example,
+    load,
+    variable,
+)
 from casework.standins import dropbox_adapters, sandbox_time, with_standins
 from casework.systems import kms, mail, s3
 from casework.systems.asana import Asana
 from casework.systems.dropbox import Dropbox
+from casework.systems.jira import Jira
 from casework.systems.onedrive import App, OneDrive
 from casework.systems.product import ProductDatabase
 from casework.systems.slack import Slack
+from casework.systems.typeform import Typeform
 from casework.systems.zendesk import Zendesk
 
 if TYPE_CHECKING:
@@ -82,8 +95,15 @@ NEEDED = (
     "roles.operators",
 )
 
-NEEDED_OF_ONEDRIVE = ("onedrive.tenant", "onedrive.client_id", "onedrive.client_secret")
-"""What a drive needs, where one is set."""
+NEEDED_WITH = {
+    "onedrive.drive": ("onedrive.tenant", "onedrive.client_id", "onedrive.client_secret"),
+    "jira.url": (
+        *("jira.email", "jira.token", "jira.issue_page"),
+        *("jira.needs_configuration_field", "jira.survey_response_field"),
+    ),
+    "typeform.token": ("typeform.survey_form",),
+}
+"""What else a system needs that a deployment may do without, where the setting that brings it in is set."""
 
 
 class DatabaseAway(RuntimeError):
@@ -149,8 +169,8 @@ def check(settings: Settings) -> Settings:
         SettingsWrong: names everything that is not set.
     """
     settings = with_standins(settings)
-    needed = [*NEEDED, *(NEEDED_OF_ONEDRIVE if settings.onedrive.drive is not None else ())]
-    unset = [name for name in needed if not _value(settings, name)]
+    also = [name for key, names in NEEDED_WITH.items() if _value(settings, key) is not None for name in names]
+    unset = [name for name in (*NEEDED, *also) if not _value(settings, name)]
     if unset:
         raise SettingsWrong(
             "\n".join(
@@ -264,16 +284,20 @@ def gateway(wired: Wired) -> Gateway:
         delivery=wired.delivery,
         on_hint=reception.together(
             reception.starter(wired.runtime, wired.systems.zendesk),
+            survey_starter(wired.runtime, wired.systems),
             reception.link_notes(wired.delivery.links, wired.systems.zendesk),
         ),
         code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),
         own_zendesk_id=reception.own_account(wired.systems.zendesk),
+        own_jira_id=lambda: wired.systems.jira.known_own_id if settings.jira.url else None,
         tell_slack=reception.tell_slack if settings.slack.signing_secret else None,
         open_modal=wired.systems.slack.open_view if settings.slack.signing_secret else None,
         zendesk_secret=_plain(settings.zendesk.webhook_secret),
+        jira_secret=_plain(settings.jira.webhook_secret),
+        typeform_secret=_plain(settings.typeform.webhook_secret),
         slack_secret=_plain(settings.slack.signing_secret),
         slack_origins=settings.slack.response_origins,
-        subject_page=_subject_page(wired.systems.places.ticket_page),
+        subject_page=_subject_page(wired.systems.places.ticket_page, settings.jira.issue_page),
         tick_seconds=settings.tick_seconds,
     )
 
@@ -288,11 +312,13 @@ def certificate_key(settings: Settings) -> Path:
     return settings.home / "certificate-key"
 
 
-def _subject_page(ticket_page: str) -> Callable[[str], str | None]:
-    """The page of a ticket, when that is what a subject names (`zendesk:ticket:4711`)."""
+def _subject_page(ticket_page: str, issue_page: str | None = None) -> Callable[[str], str | None]:
+    """The page of a ticket, when that is what a subject names (`zendesk:ticket:4711`, `jira:issue:SS-12`)."""
 
     def page(subject: str) -> str | None:
         kind, _, ticket = subject.rpartition(":")
+        if kind == "jira:issue" and issue_page is not None:
+            return issue_page.format(issue=ticket)
         return ticket_page.format(ticket=ticket) if kind == "zendesk:ticket" else None
 
     return page
@@ -343,7 +369,7 @@ def _secret(settings: Settings) -> bytes:
 def _systems(settings: Settings) -> systems.Systems:
     bucket, dropbox, post = settings.s3, settings.dropbox, settings.mail
     keys = (bucket.region, bucket.access_key, _plain(bucket.secret_key))
-    return systems.Systems(
+    connected = systems.Systems(
         zendesk=Zendesk(_set(settings.zendesk.url), _set(settings.zendesk.email), _set(settings.zendesk.token)),
         slack=Slack(settings.slack.url, _set(settings.slack.token)),
         asana=Asana(settings.asana.url, _set(settings.asana.token)),
@@ -363,6 +389,30 @@ def _systems(settings: Settings) -> systems.Systems:
             asana_template=_set(settings.asana.template),
         ),
     )
+    if settings.jira.url is not None:
+        connected = _with_jira(connected, settings.jira)
+    if settings.typeform.token is not None:
+        connected = _with_typeform(connected, settings.typeform)
+    return connected
+
+
+def _with_jira(connected: systems.Systems, site: JiraSettings) -> systems.Systems:
+    places = systems.JiraPlaces(
+        issue_page=_set(site.issue_page),
+        support_project=site.support_project,
+        configuration_project=site.configuration_project,
+        needs_configuration_field=_set(site.needs_configuration_field),
+        organizations_field=site.organizations_field,
+        request_type_field=site.request_type_field,
+        survey_response_field=_set(site.survey_response_field),
+    )
+    client = Jira(_set(site.url), _set(site.email), _set(site.token))
+    return replace(connected, jira=client, places=replace(connected.places, jira=places))
+
+
+def _with_typeform(connected: systems.Systems, account: TypeformSettings) -> systems.Systems:
+    places = replace(connected.places, survey_form=_set(account.survey_form))
+    return replace(connected, typeform=Typeform(account.url, _set(account.token)), places=places)
 
 
 def _delivery(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from policies.data_export import NUMBERS as DATA_EXPORT
+from policies.document_change import NUMBERS as DOCUMENT_CHANGE
 from policies.inbox_digest import NUMBERS as INBOX_DIGEST
 
 __all__ = ["DEPLOYMENTS", "Deployment", "Schedule"]
@@ -37,9 +38,19 @@ class Deployment:
 _MORNINGS = Schedule(
     f"{INBOX_DIGEST.time_of_day.minute} {INBOX_DIGEST.time_of_day.hour} * * *", DATA_EXPORT.business.zone
 )
+# Names of days, because their numbers mean other days elsewhere than in cron.
+_RESETS = Schedule(
+    f"{DOCUMENT_CHANGE.reset.time_of_day.minute} {DOCUMENT_CHANGE.reset.time_of_day.hour} * * "
+    f"{DOCUMENT_CHANGE.reset.weekday[:3]}",
+    DATA_EXPORT.business.zone,
+)
 
 DEPLOYMENTS = (
     Deployment("data-export", "flows.data_export.data_export", ("casework", "customer")),
     Deployment("deliver-file", "flows.deliver_file.deliver_file", ("casework", "customer")),
+    Deployment("document-change", "flows.document_change.document_change", ("casework", "customer")),
     Deployment("inbox-digest", "flows.inbox_digest.inbox_digest", ("casework", "staff"), (_MORNINGS,)),
+    Deployment(
+        "onboard-reset-notice", "flows.onboard_reset_notice.onboard_reset_notice", ("casework", "customer"), (_RESETS,)
+    ),
 )

@@ -1,11 +1,16 @@
-"""What starts a process: a tag on a ticket. A hook is only a hint; the ticket is read before a start."""
+"""What starts a process: a tag on a ticket of Zendesk, how the summary of one of Jira begins.
+
+A hook is only a hint; the ticket is read before a start.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["TRIGGERS", "Trigger", "started_by"]
+from policies.document_change import NUMBERS as DOCUMENT_CHANGE
+
+__all__ = ["TITLES", "TRIGGERS", "Title", "Trigger", "started_by", "titled"]
 
 ENDED = frozenset({"solved", "closed"})
 
@@ -22,8 +27,24 @@ class Trigger:
 TRIGGERS = (Trigger(process="data-export", system="zendesk", tag="data_export"),)
 
 
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A ticket of Jira's support project whose summary begins like this has the process."""
+
+    process: str
+    begins: str
+
+
+TITLES = (Title(process="document-change", begins=DOCUMENT_CHANGE.jira.summary),)
+
+
 def started_by(system: str, tags: tuple[str, ...], status: str) -> list[Trigger]:
     """The triggers that a ticket with these tags and this status pulls."""
     if status in ENDED:
         return []
     return [trigger for trigger in TRIGGERS if trigger.system == system and trigger.tag in tags]
+
+
+def titled(summary: str) -> list[Title]:
+    """The titles that this summary has."""
+    return [title for title in TITLES if summary.startswith(title.begins)]

@@ -1,6 +1,7 @@
-"""How people are asked: operators in Slack with reminders until it ends, and what their messages show afterwards.
+"""How colleagues are asked: in Slack, with reminders until it ends, and what their messages show afterwards.
 
-Used by every process that asks them. The calendar is the office's, in which the data export's policy counts.
+Used by every process that asks them, about a ticket of Zendesk or of Jira. The calendar is the office's, in which the
+data export's policy counts.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from casework.people import Person, Role
 from casework.wait import Act, Form, Heard, wait_for
 from policies import messages
 from policies.data_export import NUMBERS
-from tasks import accounts, people, zendesk
+from tasks import accounts, people, tickets
+from tasks.tickets import Ticket
 
-__all__ = ["ask_operators", "in_slack", "insist", "look_every", "office", "only", "show_outcome"]
+__all__ = ["ask", "ask_operators", "in_slack", "insist", "look_every", "office", "only", "show_outcome"]
 
 F = TypeVar("F", bound=Form)
 
@@ -39,7 +41,7 @@ look_every = Minutes(NUMBERS.look_every_minutes)
 
 def ask_operators(
     form: type[F],
-    ticket: int,
+    ticket: Ticket,
     key: str,
     within: Delay,
     *,
@@ -49,45 +51,70 @@ def ask_operators(
     texts: str = "data_export",
     **about: Any,
 ) -> F | None:
-    """Put a question to the operators: told in Slack, reminded every so often until it ends, verified.
+    """Put a question to the operators, as `ask` does."""
+    operators = accounts.role(NUMBERS.roles.operators)
+    named: dict[str, Any] = {"settled_by": settled_by, "look": look, "not_by": not_by}
+    return ask(form, ticket, key, within, operators, texts=texts, **named, **about)
 
-    `texts` is the folder of the message `question-<key>`.
+
+def ask(
+    form: type[F],
+    ticket: Ticket,
+    key: str,
+    within: Delay,
+    who: Role,
+    /,
+    *,
+    escalate: Sequence[tuple[Delay, Role]] = (),
+    settled_by: tuple[Person, str] | None = None,
+    look: Callable[[datetime], Iterable[Heard]] | None = None,
+    not_by: Sequence[str] = (),
+    texts: str = "data_export",
+    **about: Any,
+) -> F | None:
+    """Put a question to colleagues: told in Slack, reminded every so often until it ends, verified.
+
+    `texts` is the folder of the message `question-<key>`. Who is added by an escalation is told in the same way.
 
     What happens elsewhere may settle it too: `settled_by` is the system that says so and the thing whose news are
     a reason to look, `look` how that is read.
     """
-    page: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket)}
-    named = page | {"question": key}
+    page: dict[str, Any] = {"ticket": str(ticket), "ticket_link": tickets.link_to(ticket)}
+    named = page | {"question": key, "role": who.name}
     wanted = messages.variables(f"{texts}/question-{key}")
     shown = {name: value for name, value in (page | about).items() if name in wanted}
-    operators = accounts.role(NUMBERS.roles.operators)
     system, listens = settled_by or (None, None)
-    asked = operators.people
+    colleagues = (*who.people, *(person for _, role in escalate for person in role.people))
     return wait_for(
         form,
         key=key,
         question=messages.render(f"{texts}/question-{key}", **shown).body,
-        who=Role(name=operators.name, people=(*asked, system) if system else asked),
+        who=Role(name=who.name, people=(*who.people, system) if system else who.people),
         within=within,
-        announce=only(asked, in_slack("operators-asked", named)),
-        remind=[(delay, only(asked, in_slack("operators-reminder", named))) for delay in every_so_often(within)],
+        announce=only(colleagues, in_slack("common/question-asked", named)),
+        remind=[
+            (delay, only(colleagues, in_slack("common/question-reminder", named))) for delay in every_so_often(within)
+        ],
+        escalate=escalate,
         listens=listens,
         look=look,
         look_every=look_every if look else None,
         not_by=not_by,
-        settled=lambda given, told: show_answer(ticket, key, told, given, operators.people),
+        settled=lambda given, told: show_answer(ticket, key, told, given, colleagues),
     )
 
 
-def show_answer(ticket: int, key: str, told: Sequence[object], given: Form | None, operators: Sequence[Person]) -> None:
-    """Let the Slack messages and the ticket say what an operator answered.
+def show_answer(
+    ticket: Ticket, key: str, told: Sequence[object], given: Form | None, colleagues: Sequence[Person]
+) -> None:
+    """Let the Slack messages and the ticket say what a colleague answered.
 
     What is answered with a reason is noted together with it, by whoever asked.
     """
     show_outcome(ticket, key, told, given, "answered")
-    answered = given is not None and given.by in [person.id for person in operators]
+    answered = given is not None and given.by in [person.id for person in colleagues]
     if given is not None and answered and "reason" not in type(given).model_fields:
-        zendesk.note(ticket, "data_export/note-operators-answered", staff=given.by, question=key, answer=word(given))
+        tickets.note(ticket, "common/note-answered", staff=given.by, question=key, answer=word(given))
 
 
 def word(answer: Form) -> str:
@@ -96,7 +123,7 @@ def word(answer: Form) -> str:
     return said.name.lower().replace("_", "-") if isinstance(said, StrEnum) else str(said)
 
 
-def insist(form: type[F], ticket: int, key: str, **about: Any) -> F:
+def insist(form: type[F], ticket: Ticket, key: str, **about: Any) -> F:
     """Ask the operators, and again whenever the time passes: the case cannot go on without an answer."""
     answer = None
     while answer is None:
@@ -105,9 +132,9 @@ def insist(form: type[F], ticket: int, key: str, **about: Any) -> F:
     return answer
 
 
-def show_outcome(ticket: int, key: str, told: Sequence[object], given: Form | None, outcome: str) -> None:
+def show_outcome(ticket: Ticket, key: str, told: Sequence[object], given: Form | None, outcome: str) -> None:
     """Let the Slack messages that asked say who settled the question and when; their buttons go."""
-    named: dict[str, Any] = {"ticket": str(ticket), "ticket_link": zendesk.link_to(ticket), "question": key}
+    named: dict[str, Any] = {"ticket": str(ticket), "ticket_link": tickets.link_to(ticket), "question": key}
     named["at"] = given.at if given is not None else clock.now()
     message = "data_export/outcome-unanswered"
     if given is not None:
@@ -123,7 +150,7 @@ def only(people: Sequence[Person], act: Act) -> Act:
 
 
 def every_so_often(within: Delay) -> list[Delay]:
-    """When operators are reminded of a question that is open for so long."""
+    """When colleagues are reminded of a question that is open for so long."""
     start, step = clock.now(), NUMBERS.operators_reminder_working_days
     delays = (WorkingDays(days, office) for days in count(step, step))
     return list(takewhile(lambda delay: delay.after(start) < within.after(start), delays))
@@ -131,4 +158,4 @@ def every_so_often(within: Delay) -> list[Delay]:
 
 def in_slack(message: str, values: Mapping[str, Any], buttons: tuple[tuple[str, str], ...] = ()) -> Act:
     """A direct message with that person's own code and link."""
-    return lambda invitation: people.ask_in_slack(invitation, f"data_export/{message}", buttons, **values)
+    return lambda invitation: people.ask_in_slack(invitation, message, buttons, **values)

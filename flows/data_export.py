@@ -227,7 +227,7 @@ def ask_approval(request: Request) -> str | None:
             remind=[
                 (
                     WorkingDays(rule.reminder_working_days, office),
-                    in_slack("approval-reminder", request.about | {"until": escalated.after(opened)}),
+                    in_slack("data_export/approval-reminder", request.about | {"until": escalated.after(opened)}),
                 )
             ],
             escalate=[(escalated, manager)],
@@ -384,9 +384,9 @@ def ask_to_agree(request: Request, asked: Role, described: Mapping[str, Any]) ->
 
     def ask(invitation: Invitation) -> None:
         if invitation.person in asked.people:
-            in_slack("approval-request-slack", described, answers)(invitation)
+            in_slack("data_export/approval-request-slack", described, answers)(invitation)
         else:
-            in_slack("approval-escalated", later, answers)(invitation)
+            in_slack("data_export/approval-escalated", later, answers)(invitation)
         people.ask_by_mail(invitation, "data_export/approval-request-email", **described)
 
     return ask

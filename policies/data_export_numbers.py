@@ -8,18 +8,15 @@ from __future__ import annotations
 from datetime import date, time
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
 from pydantic import Field, field_validator, model_validator
 
-from policies.numbers import Numbers, load
+from policies.numbers import Numbers, RoleName, Span, load
 
 __all__ = ["NUMBERS", "Business", "DataExportNumbers", "DeliverableLimits", "Roles", "Scaled"]
-
-Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
-Span = Annotated[int, Field(ge=1, le=366)]
 
 
 class Scaled(Numbers):
@@ -78,12 +75,12 @@ class Business(Numbers):
 class Roles(Numbers):
     """What the roles are called where people are assigned to them."""
 
-    operators: Role = Field(examples=["operators"])
-    csm: Role = Field(examples=["csm"])
-    csm_manager: Role = Field(examples=["csm-manager"])
-    scaled_approver: Role = Field(examples=["scaled-approver"])
-    scaled_approver_manager: Role = Field(examples=["scaled-approver-manager"])
-    engineering_lead: Role = Field(examples=["engineering-lead"])
+    operators: RoleName = Field(examples=["operators"])
+    csm: RoleName = Field(examples=["csm"])
+    csm_manager: RoleName = Field(examples=["csm-manager"])
+    scaled_approver: RoleName = Field(examples=["scaled-approver"])
+    scaled_approver_manager: RoleName = Field(examples=["scaled-approver-manager"])
+    engineering_lead: RoleName = Field(examples=["engineering-lead"])
 
 
 class DataExportNumbers(Numbers):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import time
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from policies.numbers import Numbers, load
+from policies.numbers import Numbers, WallTime, load
 
 __all__ = ["NUMBERS", "Ending", "InboxDigestNumbers"]
 
@@ -27,15 +26,8 @@ class InboxDigestNumbers(Numbers):
     `most_lines` keeps one message within the 3,000 characters that Slack takes in a block.
     """
 
-    time_of_day: time = Field(examples=["08:30:00"])
+    time_of_day: WallTime = Field(examples=["08:30:00"])
     most_lines: int = Field(ge=1, le=10, examples=[10])
-
-    @field_validator("time_of_day")
-    @classmethod
-    def _to_the_minute(cls, chosen: time) -> time:
-        if chosen.tzinfo is not None or chosen != time(chosen.hour, chosen.minute):
-            raise ValueError("a wall time to the minute, without a zone")
-        return chosen
 
 
 NUMBERS = load(InboxDigestNumbers, Path(__file__).with_name("inbox_digest.toml"))

@@ -9,15 +9,27 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Sequence
+from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-__all__ = ["Numbers", "NumbersError", "load"]
+__all__ = ["Numbers", "NumbersError", "RoleName", "Span", "WallTime", "load"]
+
+
+def _to_the_minute(chosen: time) -> time:
+    if chosen.tzinfo is not None or chosen != time(chosen.hour, chosen.minute):
+        raise ValueError("a wall time to the minute, without a zone")
+    return chosen
+
+
+RoleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
+Span = Annotated[int, Field(ge=1, le=366)]
+WallTime = Annotated[time, AfterValidator(_to_the_minute)]
 
 
 class Numbers(BaseModel):

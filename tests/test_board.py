@@ -84,6 +84,10 @@ def test_a_ticket_has_a_page_and_nothing_else_has() -> None:
     page = _subject_page("https://support.example/agent/tickets/{ticket}")
     assert page("zendesk:ticket:4711") == "https://support.example/agent/tickets/4711"
     assert page("inbox:digest") is None
+    assert page("jira:issue:SS-12") is None
+    both = _subject_page("https://support.example/{ticket}", "https://jira.example/browse/{issue}")
+    assert both("jira:issue:SS-12") == "https://jira.example/browse/SS-12"
+    assert both("zendesk:ticket:4711") == "https://support.example/4711"
 
 
 def test_it_follows_and_is_written_only_when_it_changed(desk: Desk, asked: list[str]) -> None:

@@ -32,6 +32,7 @@ from casework.schedule import Due
 from casework.settings import Settings
 from casework.wait import Form, wait_for
 from casework.wiring import NEEDED
+from policies import document_change
 from policies.data_export import NUMBERS, Ending
 from policies.messages import CATALOGUES
 from tests.desk import Desk
@@ -159,6 +160,7 @@ def test_pages_are_portable(page: Path) -> None:
         "semver.org",
         "slack.com",
         "app.asana.com",
+        "api.typeform.com",
         "dropboxapi.com",
         "graph.microsoft.com",
         "login.microsoftonline.com",
@@ -266,6 +268,18 @@ def test_the_data_export_page_has_every_ending_and_message() -> None:
         ending.value for ending in Ending
     }
     assert set(column("reference/data-export.md", "Messages")) == set(CATALOGUES["data_export"])
+
+
+def test_the_document_change_page_is_that_of_the_code() -> None:
+    """Numbers, endings and messages are those of the code, and each row of what happens names a scenario."""
+    page = "reference/document-change.md"
+    assert [(row[0], row[1]) for row in table(page, "Numbers")] == list(numbers(document_change.NUMBERS))
+    assert set(column(page, "Endings")) == {ending.value for ending in document_change.Ending}
+    assert set(column(page, "Messages")) == set(CATALOGUES["document_change"])
+    assert set(column(page, "Decisions")) == {one.value for one in document_change.Missing}
+    for heading in ("Decisions", "What happens", "The Monday notice"):
+        for row in table(page, heading):
+            assert "::test_" in row[-1], row[0]
 
 
 def test_the_data_export_page_proves_each_row() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from casework import reception, wiring
 from casework.delivery.keys import KeyFile, KmsKey
@@ -20,9 +21,19 @@ from casework.delivery.links import Links
 from casework.gateway.inbox import Hook, Inbox
 from casework.sandbox import People, World, aws, product, server
 from casework.sandbox.misbehave import Fault
-from casework.settings import KeySettings, OneDriveSettings, SandboxSettings, Settings, SettingsWrong, load
+from casework.sandbox.seed_documents import REQUEST
+from casework.settings import (
+    JiraSettings,
+    KeySettings,
+    OneDriveSettings,
+    SandboxSettings,
+    Settings,
+    SettingsWrong,
+    TypeformSettings,
+    load,
+)
 from casework.standins import AWS, SENDER, with_standins
-from casework.systems.errors import Temporary
+from casework.systems.errors import Misconfigured, Temporary
 from casework.systems.zendesk import Zendesk
 from casework.wiring import DatabaseAway, Wired
 from flows import data_export
@@ -88,6 +99,9 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
     wired.delivery.vaults["dropbox"].store("probe", [b"sealed"], 6)
     assert b"".join(wired.systems.dropbox.read("/casework/probe")) == b"sealed"
     assert wired.systems.product.staff("staff-11").id == "staff-11"
+    assert wired.systems.jira.desk.request_type_id(places.jira.support_project, REQUEST)
+    token = People(world).customer.answer_survey("user-201")
+    assert wired.systems.typeform.response(places.survey_form, token).token == token
     assert [person.id for person in wired.runtime.operators.people] == ["staff-41", "staff-42"]
     assert set(wired.delivery.vaults) == {"dropbox", "onedrive", "s3"}
     wired.delivery.vaults["onedrive"].store("probe", [b"sealed"], 6)
@@ -104,6 +118,25 @@ def test_a_drive_needs_its_app(settings: Settings) -> None:
     assert "onedrive.client_id is not set" in str(told.value)
     assert "onedrive.client_secret is not set" in str(told.value)
     assert "tenant" not in str(told.value)
+
+
+def test_jira_and_typeform_need_not_be_set_up(settings: Settings) -> None:
+    """Without an address or a token they are left out, and say so at the first use; with one they need the rest."""
+    real = with_standins(settings).model_copy(update={"sandbox": SandboxSettings()})
+    without = real.model_copy(update={"jira": JiraSettings(), "typeform": TypeformSettings()})
+    outside = wiring._systems(wiring.check(without))
+    for use, setting in (
+        (lambda: outside.jira.issue("SS-1"), "jira.url is not set"),
+        (lambda: outside.places.jira.support_project, "jira.url is not set"),
+        (lambda: outside.typeform.response("F", "t"), "typeform.token is not set"),
+    ):
+        with pytest.raises(Misconfigured, match=setting):
+            use()
+    half = {"jira": JiraSettings(url="https://jira.example"), "typeform": TypeformSettings(token=SecretStr("t"))}
+    with pytest.raises(SettingsWrong) as told:
+        wiring.check(real.model_copy(update=half))
+    for name in (*wiring.NEEDED_WITH["jira.url"], *wiring.NEEDED_WITH["typeform.token"]):
+        assert f"{name} is not set" in str(told.value)
 
 
 def test_roles_that_are_named_stay_in_sandbox_mode(settings: Settings) -> None:

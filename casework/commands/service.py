@@ -154,17 +154,20 @@ def config(json: AsJson = False) -> None:
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Play one case to its end, then stop.")] = False,
     play: Annotated[str | None, typer.Option(help="`me`: you answer the questions yourself.")] = None,
+    process: Annotated[str, typer.Option(help="Which: `data-export` or `document-change`.")] = "data-export",
 ) -> None:
-    """A data export from the first mail to the certificate, on stand-ins.
+    """One case from its first event to its end, on stand-ins.
 
     Example: `casework demo --once`
     """
     if play not in (None, "me"):
         raise typer.BadParameter("--play takes `me`")
-    from casework.demo import DemoFailed, run
+    from casework.demo import PLAYS, DemoFailed, run
 
+    if process not in PLAYS:
+        raise typer.BadParameter(f"--process takes {' or '.join(PLAYS)}")
     try:
-        run(once=once, play=play)
+        run(once=once, play=play, process=process)
     except DemoFailed as error:
         raise Stop(str(error)) from None
 

@@ -1,11 +1,13 @@
-"""Hooks of Zendesk and Asana: signed, written down, answered; handled later.
+"""Hooks of Zendesk, Asana, Jira and Typeform: signed, written down, answered; handled later.
 
 The signature is checked over the raw bytes before anything is parsed. A hook without one leaves a line in the
-log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide".
+log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide", Jira
+"Webhooks", Typeform "Webhooks".
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Sequence
@@ -25,7 +27,7 @@ from casework.gateway.parts import Gateway
 from casework.gateway.security import raw_body
 from casework.runtime import Runtime
 from casework.schema import asana_hooks
-from casework.systems.signatures import BadSignature, verify_asana, verify_zendesk
+from casework.systems.signatures import BadSignature, verify_asana, verify_jira, verify_typeform, verify_zendesk
 
 __all__ = ["demand_signature", "router"]
 
@@ -89,6 +91,62 @@ class AsanaDelivery(BaseModel):
     events: list[AsanaEvent]
 
 
+class JiraUser(BaseModel):
+    """A person, of whom only the account counts."""
+
+    accountId: str | None = Field(None, max_length=128)
+
+
+class JiraIssue(BaseModel):
+    """The issue that something happened to."""
+
+    key: str = Field(pattern=r"^[A-Z][A-Z0-9_]{1,40}-[0-9]{1,12}$")
+
+
+class JiraComment(BaseModel):
+    """A comment, of which only its author counts."""
+
+    author: JiraUser = JiraUser()
+
+
+class JiraEvent(BaseModel):
+    """Of the body of a webhook, what we keep: `jira:issue_updated`, `comment_created`, …"""
+
+    webhookEvent: str = Field(pattern=r"^(jira:)?[a-z_]{1,60}$")
+    issue: JiraIssue
+    user: JiraUser = JiraUser()
+    comment: JiraComment | None = None
+
+    def actor(self) -> str | None:
+        """Who caused it; a comment's own event names nobody but its author."""
+        return self.user.accountId or (self.comment.author.accountId if self.comment else None)
+
+    def hook(self, body: bytes) -> Hook:
+        """The header that names a delivery is not signed; so repetitions are known by the signed body."""
+        event = self.webhookEvent.removeprefix("jira:")
+        return Hook("jira", hashlib.sha256(body).hexdigest(), event, f"jira:issue:{self.issue.key}")
+
+
+class TypeformResponse(BaseModel):
+    """The response that was sent."""
+
+    form_id: str = Field(pattern=r"^[A-Za-z0-9]{1,40}$")
+    token: str = Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")
+
+
+class TypeformEvent(BaseModel):
+    """Of the body of a webhook, what we keep."""
+
+    event_id: str = Field(min_length=1, max_length=120)
+    event_type: Word
+    form_response: TypeformResponse
+
+    def hook(self) -> Hook:
+        """The response by its form and token, which the Responses API takes."""
+        of = self.form_response
+        return Hook("typeform", self.event_id, self.event_type, f"typeform:response:{of.form_id}/{of.token}")
+
+
 def demand_signature(vendor: str, check: Callable[[], None]) -> None:
     """Run a signature check.
 
@@ -105,7 +163,7 @@ def demand_signature(vendor: str, check: Callable[[], None]) -> None:
 
 
 def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRouter:
-    """`/hooks/zendesk` and `/hooks/asana/{name}`; `news` wakes whoever handles the inbox."""
+    """The address of each vendor's hooks below `/hooks/`; `news` wakes whoever handles the inbox."""
     routes = APIRouter()
     runtime = gateway.runtime
 
@@ -117,9 +175,7 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
 
     @routes.post("/hooks/zendesk")
     def zendesk(request: Request, body: Body) -> Response:
-        secret = gateway.zendesk_secret
-        if secret is None:
-            raise HTTPException(404, "Hooks of Zendesk are not set up here: configure their signing secret.")
+        secret = _configured(gateway.zendesk_secret, "Zendesk")
         demand_signature("Zendesk", lambda: verify_zendesk(secret, body, request.headers, now=runtime.files.now()))
         event = _parsed(ZendeskEvent, body, "Zendesk")
         ours = event.detail.actor_id is not None and event.detail.actor_id == gateway.own_zendesk_id()
@@ -137,7 +193,26 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
         hooks = [event.hook(name) for event in _parsed(AsanaDelivery, body, "Asana").events]
         return taken(hooks) if hooks else JSONResponse({"accepted": 0, "known": 0})
 
+    @routes.post("/hooks/jira")
+    def jira(request: Request, body: Body) -> Response:
+        secret = _configured(gateway.jira_secret, "Jira")
+        demand_signature("Jira", lambda: verify_jira(secret, body, request.headers))
+        event = _parsed(JiraEvent, body, "Jira")
+        return taken([event.hook(body)], ours=event.actor() is not None and event.actor() == gateway.own_jira_id())
+
+    @routes.post("/hooks/typeform")
+    def typeform(request: Request, body: Body) -> Response:
+        secret = _configured(gateway.typeform_secret, "Typeform")
+        demand_signature("Typeform", lambda: verify_typeform(secret, body, request.headers))
+        return taken([_parsed(TypeformEvent, body, "Typeform").hook()])
+
     return routes
+
+
+def _configured(secret: str | None, vendor: str) -> str:
+    if secret is None:
+        raise HTTPException(404, f"Hooks of {vendor} are not set up here: configure their signing secret.")
+    return secret
 
 
 def _parsed(shape: type[T], body: bytes, vendor: str) -> T:

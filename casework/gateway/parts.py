@@ -29,7 +29,10 @@ class Gateway:
         open_modal: opens a view in Slack for the trigger of a press, within its three seconds; may raise
             `SystemFault`. None: buttons that want a form say so.
         own_zendesk_id: the id that we write to Zendesk as, once it is known: what we did ourselves is no news.
+        own_jira_id: the same for Jira.
         zendesk_secret: the webhook signing secret; None: there are no Zendesk hooks.
+        jira_secret: the secret of Jira's webhook; None: there are no Jira hooks.
+        typeform_secret: the secret of the form's webhook; None: there are no Typeform hooks.
         slack_secret: the app's signing secret; None: there is no Slack app.
         slack_origins: where a `response_url` may lead.
         subject_page: the address at which colleagues see what a case is about, or None where it has no page.
@@ -43,7 +46,10 @@ class Gateway:
     tell_slack: Callable[[str, str], None] | None = None
     open_modal: Callable[[str, Mapping[str, Any]], None] | None = None
     own_zendesk_id: Callable[[], str | None] = lambda: None
+    own_jira_id: Callable[[], str | None] = lambda: None
     zendesk_secret: str | None = field(default=None, repr=False)
+    jira_secret: str | None = field(default=None, repr=False)
+    typeform_secret: str | None = field(default=None, repr=False)
     slack_secret: str | None = field(default=None, repr=False)
     slack_origins: tuple[str, ...] = ("https://hooks.slack.com",)
     subject_page: Callable[[str], str | None] = lambda _: None

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-HOOKS: Mapping[str, str] = {"zendesk.events": "/hooks/zendesk", "slack.interactivity": "/hooks/slack"}
+HOOKS: Mapping[str, str] = {
+    "zendesk.events": "/hooks/zendesk",
+    "slack.interactivity": "/hooks/slack",
+    "jira.events": "/hooks/jira",
+    "typeform.events": "/hooks/typeform",
+}
 """Where each kind of delivery goes below the gateway's address. Asana's go to their webhook's own target."""
 
 

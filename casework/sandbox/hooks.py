@@ -1,7 +1,8 @@
 """Signed deliveries from the vendors: who signs what, and how.
 
 The signed text is the exact body that goes out; each vendor's rule is from its own webhook page
-(Zendesk "verifying webhook authenticity", Asana "webhooks guide", Slack "verifying requests").
+(Zendesk "verifying webhook authenticity", Asana "webhooks guide", Slack "verifying requests", Jira "webhooks",
+Typeform "secure your webhooks").
 """
 
 from __future__ import annotations
@@ -70,3 +71,13 @@ def sign_slack(secret: str, timestamp: int, body: bytes) -> dict[str, str]:
     """v0=hex(HMAC-SHA256("v0:timestamp:body")); the timestamp is in Unix seconds."""
     signature = _mac(secret, f"v0:{timestamp}:".encode() + body).hexdigest()
     return {"X-Slack-Request-Timestamp": str(timestamp), "X-Slack-Signature": f"v0={signature}"}
+
+
+def sign_jira(secret: str, body: bytes) -> dict[str, str]:
+    """sha256=hex(HMAC-SHA256(body)), as a webhook of Jira's administration with a secret."""
+    return {"X-Hub-Signature": f"sha256={_mac(secret, body).hexdigest()}"}
+
+
+def sign_typeform(secret: str, body: bytes) -> dict[str, str]:
+    """sha256=base64(HMAC-SHA256(body))."""
+    return {"Typeform-Signature": f"sha256={base64.b64encode(_mac(secret, body).digest()).decode()}"}

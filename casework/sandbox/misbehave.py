@@ -116,6 +116,8 @@ def _server_error(vendor: str, status: int) -> Response:
         "zendesk": {"error": "InternalError", "description": "Something went wrong"},
         "slack": {"ok": False, "error": "internal_error"},
         "asana": {"errors": [{"message": "Server Error", "phrase": "6 sad squid snuggle softly"}]},
+        "jira": {"errorMessages": ["Internal server error"], "errors": {}},
+        "typeform": {"code": "INTERNAL_SERVER_ERROR", "description": "Something went wrong"},
         "onedrive": {"error": {"code": "generalException", "message": "An unspecified error has occurred."}},
     }
     if vendor in shapes:
@@ -136,6 +138,8 @@ def _rate_limited(vendor: str, retry_after: int) -> Response:
             "error_summary": "too_many_requests/..",
             "error": {"reason": reason, "retry_after": retry_after},
         },
+        "jira": {"errorMessages": ["Rate limit exceeded."], "errors": {}},
+        "typeform": {"code": "TOO_MANY_REQUESTS", "description": "You have made too many requests"},
         "onedrive": {"error": {"code": "activityLimitReached", "message": "The request has been throttled."}},
     }
     return json_response(429, shapes[vendor], {"retry-after": str(retry_after)})

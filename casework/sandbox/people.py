@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from casework.sandbox import asana_tasks, slack, zendesk_tickets
+from casework.sandbox import asana_tasks, jira_fields, jira_issues, seed_documents, slack, typeform, zendesk_tickets
 from casework.sandbox.deliverables import FaultKind, place
 from casework.sandbox.hooks import Delivery, sign_slack
 from casework.sandbox.http import Json
@@ -69,6 +69,57 @@ class Customer:
                 change["status"] = "open"
             return _comment(self.world, found, change, author)
 
+    def answer_survey(self, user_id: str, answers: Json | None = None) -> str:
+        """Fills in the document survey and sends it; the response's token. `answers` by ref replace the usual ones.
+
+        Raises:
+            LookupError: there is no such user, or no such field.
+            ValueError: an answer is of another type than its field.
+        """
+        with self.world.changing():
+            user, roster = _known(self.world, "users", user_id), self.world.state["roster"]
+            member = roster["organization_members"].get(user_id)
+            organization = roster["organizations"][member["organization_id"]]["name"] if member else "Unknown"
+            usual: Json = {
+                "requester_email": user["email"],
+                "organization": organization,
+                "change": "Add a document",
+                "documents": 1,
+                "test_on_onboard": True,
+            }
+            return typeform.respond(self.world, seed_documents.SURVEY, {**usual, **(answers or {})}, {})
+
+    def file_survey(self, token: str) -> str:
+        """The integration between both makes the Jira issue of a response; the issue's key.
+
+        Raises:
+            LookupError: there is no such response.
+        """
+        with self.world.changing():
+            made = typeform.response(self.world, seed_documents.SURVEY, token)
+            said = {one["field"]["ref"]: one[one["type"]] for one in made["answers"]}
+            lines = [f"{ref}: {value['label'] if isinstance(value, dict) else value}" for ref, value in said.items()]
+            given: Json = {
+                "project": {"key": seed_documents.SUPPORT},
+                "issuetype": {"name": seed_documents.SUPPORT_TYPE},
+                "summary": f"Document Survey: {said['organization']}",
+                "description": jira_fields.plain("\n".join([*lines, f"Response: {token}"])),
+                seed_documents.SURVEY_RESPONSE: token,
+            }
+            key: str = jira_issues.create(self.world, given, [], by=jira_issues.AUTOMATION)["key"]
+            return key
+
+    def comment_issue(self, issue: str, text: str, user_id: str | None = None) -> int:
+        """Writes on a Jira issue as its reporter, or as another user, by the portal; the comment's id.
+
+        Raises:
+            LookupError: there is no such user, or they have no Jira account.
+        """
+        with self.world.changing():
+            found = jira_issues.issue(self.world, issue)
+            author = found["fields"]["reporter"] if user_id is None else _jira_account(self.world, user_id)
+            return _jira_comment(self.world, found, text, public=True, by=author)
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -108,6 +159,41 @@ class Agent:
             zendesk_tickets.update(self.world, found, change, author_id=author)
             event = {"target_ticket_id": str(target["id"])}
             zendesk_tickets.notify(self.world, found, "ticket.merged", event, author)
+
+    def comment_issue(self, issue: str, staff_id: str, text: str, public: bool = False) -> int:
+        """Comments on a Jira issue, for colleagues or for the customer; the comment's id."""
+        with self.world.changing():
+            author = _known(self.world, "staff", staff_id)["jira_id"]
+            found = jira_issues.issue(self.world, issue)
+            return _jira_comment(self.world, found, text, public=public, by=author)
+
+    def move_issue(self, issue: str, status: str, staff_id: str) -> None:
+        """Brings a Jira issue to a status, by the transitions that its workflow has.
+
+        Raises:
+            LookupError: no transition leads there from where it stands.
+        """
+        with self.world.changing():
+            found = jira_issues.issue(self.world, issue)
+            way = next((one for one in jira_issues.transitions(self.world, found) if one["to"] == status), None)
+            if way is None:
+                raise LookupError(f"no transition leads {issue} from {found['fields']['status']} to {status}")
+            by = _known(self.world, "staff", staff_id)["jira_id"]
+            jira_issues.transit(self.world, found, way["id"], {}, by=by)
+            jira_issues.run_rules(self.world)
+
+    def edit_issue(self, issue: str, fields: Json, staff_id: str) -> None:
+        """Sets fields of a Jira issue, written as its API takes them."""
+        with self.world.changing():
+            by = _known(self.world, "staff", staff_id)["jira_id"]
+            jira_issues.edit(self.world, jira_issues.issue(self.world, issue), fields, by=by)
+            jira_issues.run_rules(self.world)
+
+    def delete_issue(self, issue: str, staff_id: str = "staff-61") -> None:
+        """Deletes a Jira issue."""
+        with self.world.changing():
+            by = _known(self.world, "staff", staff_id)["jira_id"]
+            jira_issues.delete(self.world, jira_issues.issue(self.world, issue), by=by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +375,19 @@ def _known(world: World, table: str, name: str) -> Json:
     if found is None:
         raise LookupError(f"nobody called {name!r} among the {table}; seed the world first?")
     return found
+
+
+def _jira_account(world: World, user_id: str) -> str:
+    email = _known(world, "users", user_id)["email"]
+    for account, user in world.state["jira"]["users"].items():
+        if user.get("emailAddress") == email:
+            return str(account)
+    raise LookupError(f"{user_id} has no Jira account")
+
+
+def _jira_comment(world: World, issue: Json, text: str, *, public: bool, by: str) -> int:
+    made = jira_issues.comment(world, issue, jira_fields.plain(text), public=public, by=by)
+    return int(made["id"])
 
 
 def _comment(world: World, ticket: Json, change: dict[str, Any], author: int) -> int:

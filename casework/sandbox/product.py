@@ -1,4 +1,4 @@
-"""The product's own database as a SQLite file: teams, their domains, users, memberships and staff.
+"""The product's own database as a SQLite file: teams, their domains, organisations, users, memberships and staff.
 
 Made from the world's roster, so that the same people exist here, in Zendesk and in Slack under matching ids.
 """
@@ -26,7 +26,20 @@ CREATE TABLE teams (
     sequences INTEGER NOT NULL
 );
 CREATE TABLE team_domains (team_id TEXT NOT NULL REFERENCES teams (id), domain TEXT NOT NULL);
-CREATE TABLE users (id TEXT PRIMARY KEY, email TEXT NOT NULL);
+CREATE TABLE organizations (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    upstream_id TEXT REFERENCES organizations (id),
+    subscription TEXT NOT NULL,
+    documents INTEGER NOT NULL
+);
+CREATE TABLE users (id TEXT PRIMARY KEY, email TEXT NOT NULL, organization_id TEXT REFERENCES organizations (id));
+CREATE TABLE organization_roles (
+    user_id TEXT NOT NULL REFERENCES users (id),
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    role TEXT NOT NULL
+);
 CREATE TABLE memberships (
     user_id TEXT NOT NULL REFERENCES users (id),
     team_id TEXT NOT NULL REFERENCES teams (id),
@@ -68,7 +81,16 @@ def create(url_or_path: str | Path, world: World) -> Path:
             "(:id, :tier, :agency, :status, :contract_end, :csm_id, :candidates, :projects, :sequences)",
             roster["teams"].values(),
         )
-        database.executemany("INSERT INTO users VALUES (:id, :email)", roster["users"].values())
+        database.executemany(
+            "INSERT INTO organizations VALUES (:id, :name, :type, :upstream_id, :subscription, :documents)",
+            roster["organizations"].values(),
+        )
+        members = roster["organization_members"]
+        for user_id, user in roster["users"].items():
+            place = members.get(user_id, {"organization_id": None, "roles": {}})
+            database.execute("INSERT INTO users VALUES (?, ?, ?)", (user_id, user["email"], place["organization_id"]))
+            roles = [(user_id, organization, role) for organization, role in place["roles"].items()]
+            database.executemany("INSERT INTO organization_roles VALUES (?, ?, ?)", roles)
         for team in roster["teams"].values():
             rows = [(team["id"], domain) for domain in team["domains"]]
             database.executemany("INSERT INTO team_domains VALUES (?, ?)", rows)

@@ -78,23 +78,7 @@ def plant(world: World) -> None:
     roster, planted = world.state["roster"], set(REASONS)
     zendesk_tickets.add_user(world, world.state["credentials"]["zendesk_email"], "Casework Robot", "admin", number=7000)
     for index, (staff_id, name, role, manager) in enumerate(_STAFF):
-        email = f"{_mailbox(name)}@{HOUSE}"
-        member: Json = {
-            "id": staff_id,
-            "name": name,
-            "email": email,
-            "role": role,
-            "manager_id": manager,
-            "slack_id": f"U0STAFF{staff_id[-2:]}X",
-            "zendesk_id": 7001 + index,
-            "asana_id": f"12000000000001{staff_id[-2:]}",
-        }
-        roster["staff"][staff_id] = member
-        zendesk_tickets.add_user(world, email, name, "agent", number=member["zendesk_id"])
-        world.state["slack"]["users"][member["slack_id"]] = _slack_user(member)
-        asana_user = {"gid": member["asana_id"], "resource_type": "user", "name": name, "email": email}
-        world.state["asana"]["users"][member["asana_id"]] = asana_user
-        planted |= {name, email}
+        planted |= add_staff(world, staff_id, name, role, manager, 7001 + index)
     domains: dict[str, str] = {}
     for team_id, tier, agency, days, csm, candidates, projects, sequences, team_domains in _TEAMS:
         roster["teams"][team_id] = {
@@ -112,12 +96,39 @@ def plant(world: World) -> None:
         domains[team_id] = team_domains[0]
         planted |= set(team_domains)
     for index, (user_id, name, teams) in enumerate(_USERS):
-        email = f"{_mailbox(name)}@{domains[next(iter(teams))]}"
-        user = zendesk_tickets.add_user(world, email, name, "end-user", number=400101 + index)
-        roster["users"][user_id] = {"id": user_id, "email": email, "teams": teams, "zendesk_id": user["id"]}
-        planted |= {name, email}
+        planted |= add_user(world, user_id, name, domains[next(iter(teams))], teams, 400101 + index)
     _workplaces(world)
     world.state["planted"] = sorted(planted)
+
+
+def add_staff(world: World, staff_id: str, name: str, role: str, manager: str | None, number: int) -> set[str]:
+    """A colleague, in the roster, Zendesk (as that user), Slack and Asana; what is distinctive of them."""
+    email = f"{_mailbox(name)}@{HOUSE}"
+    member: Json = {
+        "id": staff_id,
+        "name": name,
+        "email": email,
+        "role": role,
+        "manager_id": manager,
+        "slack_id": f"U0STAFF{staff_id[-2:]}X",
+        "zendesk_id": number,
+        "asana_id": f"12000000000001{staff_id[-2:]}",
+    }
+    world.state["roster"]["staff"][staff_id] = member
+    zendesk_tickets.add_user(world, email, name, "agent", number=number)
+    world.state["slack"]["users"][member["slack_id"]] = _slack_user(member)
+    asana_user = {"gid": member["asana_id"], "resource_type": "user", "name": name, "email": email}
+    world.state["asana"]["users"][member["asana_id"]] = asana_user
+    return {name, email}
+
+
+def add_user(world: World, user_id: str, name: str, domain: str, teams: dict[str, int], number: int) -> set[str]:
+    """A user of the product, in the roster and in Zendesk; what is distinctive of them."""
+    email = f"{_mailbox(name)}@{domain}"
+    user = zendesk_tickets.add_user(world, email, name, "end-user", number=number)
+    entry = {"id": user_id, "name": name, "email": email, "teams": teams, "zendesk_id": user["id"]}
+    world.state["roster"]["users"][user_id] = entry
+    return {name, email}
 
 
 def _mailbox(name: str) -> str:

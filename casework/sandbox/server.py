@@ -2,6 +2,7 @@
 
     /zendesk/api/v2/…   /slack/api/…   /asana/api/1.0/…   /dropbox/api/2/…   /dropbox/content/2/…
     /onedrive/v1.0/…   /onedrive/TENANT/oauth2/v2.0/token
+    /jira/rest/api/3/…   /jira/rest/servicedeskapi/…   /typeform/forms/…
     GET  /sandbox/health                        is it up
     GET  /sandbox/state                         the whole world as JSON
     GET  /sandbox/describe                      the same for people, as text
@@ -45,13 +46,18 @@ PREFIXES: Mapping[str, str] = {
     "/dropbox/api": "dropbox",
     "/dropbox/content": "dropbox",
     "/onedrive": "onedrive",
+    "/jira": "jira",
+    "/typeform": "typeform",
 }
 HANG_SECONDS = 30.0
 """How long a planned time-out holds a connection before it is cut."""
 
 _ACTS = {
-    "customer": ("open_ticket", "reply"),
-    "agent": ("internal_note", "set_status", "close", "merge"),
+    "customer": ("open_ticket", "reply", "answer_survey", "file_survey", "comment_issue"),
+    "agent": (
+        *("internal_note", "set_status", "close", "merge"),
+        *("comment_issue", "move_issue", "edit_issue", "delete_issue"),
+    ),
     "csm": ("press", "submit_modal"),
     "engineer": ("complete", "place_deliverable"),
 }

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from casework.sandbox import asana, dropbox, onedrive, seed, slack, zendesk
+from casework.sandbox import asana, dropbox, jira, onedrive, seed, seed_documents, slack, typeform, zendesk
 from casework.sandbox.hooks import Delivery
 from casework.sandbox.http import Json, Request, Response
 from casework.sandbox.misbehave import AnswerLost, Fault, TimedOut, answer_instead, take
@@ -32,6 +32,8 @@ _ANSWER: Mapping[str, Callable[[World, Request], Response]] = {
     "asana": asana.answer,
     "dropbox": dropbox.answer,
     "onedrive": onedrive.answer,
+    "jira": jira.answer,
+    "typeform": typeform.answer,
 }
 VENDORS = tuple(_ANSWER)
 
@@ -47,6 +49,11 @@ CREDENTIALS: Mapping[str, str] = {
     "onedrive_client_id": "6f1d8e2b-7c44-4f0a-b2d9-sandbox00002",
     "onedrive_client_secret": "onedrive-sandbox-secret-31fd",
     "onedrive_drive": "b!sandbox-drive-0001",
+    "jira_email": "robot@support.example",
+    "jira_token": "jira-sandbox-token-4e77",
+    "jira_webhook_secret": "jira-sandbox-webhook-secret-c09d",
+    "typeform_token": "tfp_sandbox-token-b3a1",
+    "typeform_webhook_secret": "typeform-sandbox-webhook-secret-66f2",
 }
 """What the stand-ins accept. They open nothing outside this sandbox."""
 
@@ -99,6 +106,8 @@ class World:
             "asana": asana.empty(),
             "dropbox": dropbox.empty(),
             "onedrive": onedrive.empty(),
+            "jira": jira.empty(),
+            "typeform": typeform.empty(),
         }
         if self._snapshot.exists():
             kept = json.loads(self._snapshot.read_text())
@@ -151,6 +160,8 @@ class World:
         with self.changing():
             if not self.state["roster"]["teams"]:
                 seed.plant(self)
+            if not self.state["jira"]["projects"]:
+                seed_documents.plant(self)
 
     # -- read by people and tests -----------------------------------------------------------------------
 
@@ -200,6 +211,10 @@ class World:
                 lines.append(f"dropbox {file['path_display']} {state}")
             items = self.state["onedrive"]["items"].values()
             lines.extend(f"onedrive /{item['path']} {item['size']} bytes" for item in items)
+            issues = self.state["jira"]["issues"].values()
+            lines.extend(f"jira {one['key']} {one['fields']['status']}" for one in issues)
+            forms = self.state["typeform"]["responses"].items()
+            lines.extend(f"typeform {form} responses={len(responses)}" for form, responses in forms)
             lines.append(f"outbox={len(self.state['outbox'])} undelivered={len(self.state['undelivered'])}")
             return "\n".join(lines)
 

@@ -6,36 +6,80 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from casework.systems.errors import Misconfigured
 
 if TYPE_CHECKING:
     from casework.systems.asana import Asana
     from casework.systems.dropbox import Dropbox
+    from casework.systems.jira import Jira
     from casework.systems.mail import Mail
     from casework.systems.product import ProductDatabase
     from casework.systems.s3 import S3
     from casework.systems.slack import Slack
+    from casework.systems.typeform import Typeform
     from casework.systems.zendesk import Zendesk
 
-__all__ = ["Places", "Systems", "current", "use"]
+__all__ = ["JiraPlaces", "NotSetUp", "Places", "Systems", "current", "use"]
+
+
+class NotSetUp:
+    """Stands where a system is that this deployment does without: the first use raises `Misconfigured`.
+
+    So a deployment names only the systems of the processes that it runs.
+    """
+
+    def __init__(self, system: str, setting: str) -> None:
+        self._system = system
+        self._setting = setting
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise Misconfigured(self._system, name, f"it is not set up: {self._setting} is not set")
+
+
+_NO_JIRA = NotSetUp("Jira", "jira.url")
+_NO_TYPEFORM = NotSetUp("Typeform", "typeform.token")
+
+
+@dataclass(frozen=True)
+class JiraPlaces:
+    """Where things are in Jira. Projects are keys, fields are ids; `issue_page` has `{issue}` in it.
+
+    Issues come in as requests of `support_project` and are worked on in `configuration_project`.
+    `survey_response_field` holds the token of the form response that an issue was made from.
+    """
+
+    issue_page: str
+    support_project: str
+    configuration_project: str
+    needs_configuration_field: str
+    organizations_field: str
+    request_type_field: str
+    survey_response_field: str
 
 
 @dataclass(frozen=True)
 class Places:
     """Where in the systems our things are: ids and addresses, no secrets.
 
-    `ticket_page` is the address of a ticket for colleagues, with `{ticket}` in it.
+    `ticket_page` is the address of a ticket for colleagues, with `{ticket}` in it. `survey_form` is the id of the
+    Typeform form by which customers ask for changes to documents; empty where Typeform is not set up.
     """
 
     ticket_page: str
     asana_workspace: str
     asana_project: str
     asana_template: str
+    jira: JiraPlaces = cast("JiraPlaces", _NO_JIRA)  # noqa: RUF009 - casts nothing at run time
+    survey_form: str = ""
 
 
 @dataclass(frozen=True)
 class Systems:
-    """The outside systems that this process talks to."""
+    """The outside systems that this process talks to; those with a default need not be set up."""
 
     zendesk: Zendesk
     slack: Slack
@@ -45,6 +89,8 @@ class Systems:
     product: ProductDatabase
     mail: Mail
     places: Places
+    jira: Jira = cast("Jira", _NO_JIRA)  # noqa: RUF009
+    typeform: Typeform = cast("Typeform", _NO_TYPEFORM)  # noqa: RUF009
 
 
 _connected: Systems | None = None

@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z_]{0,47}(/[a-z_]{1,48}){0,4}")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_=.-]{5,79}")
 
 
@@ -101,6 +102,11 @@ def vendor_code(value: Any) -> str | None:
     Vendors put people's words and addresses into messages, so only codes get through.
     """
     return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+
+
+def vendor_fields(value: Any) -> tuple[str, ...]:
+    """The names of the fields that a vendor complains of, from its `{field: sentence}`; not the sentences."""
+    return tuple(name for name in value if _FIELD.fullmatch(name)) if isinstance(value, dict) else ()
 
 
 def vendor_request_id(value: str | None) -> str | None:

@@ -26,6 +26,7 @@ from casework.systems.errors import (
     Refused,
     Temporary,
     vendor_code,
+    vendor_fields,
     vendor_request_id,
 )
 
@@ -37,7 +38,7 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # Request Timeout, Too Early, Too Many Requests: the request was not processed.
 _TURNED_AWAY = frozenset({408, 425, 429})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_REQUEST_ID_HEADERS = ("x-request-id", "x-zendesk-request-id", "x-slack-req-id", "request-id")
+_REQUEST_ID_HEADERS = ("x-request-id", "x-zendesk-request-id", "x-slack-req-id", "request-id", "atl-traceid")
 _CHUNK = 1 << 20
 
 _address_is_secret: ContextVar[bool] = ContextVar("casework_http_address_is_secret", default=False)
@@ -282,14 +283,15 @@ def _retry_after(answer: httpx.Response) -> float | None:
 
 
 def _hint(answer: httpx.Response) -> str:
-    """The vendor's error code and request id, when they are fit to be shown."""
+    """The vendor's error code, the fields it complains of and its request id, when they are fit to be shown."""
     try:
         body = answer.json()
     except (jsonlib.JSONDecodeError, UnicodeDecodeError):
         body = None
     error = body.get("error") if isinstance(body, dict) else None
     code = vendor_code(error.get("code") if isinstance(error, dict) else error)
-    return (f": {code}" if code else "") + _request_id(answer)
+    said = [code] if code else list(vendor_fields(body.get("errors") if isinstance(body, dict) else None))
+    return (f": {', '.join(said)}" if said else "") + _request_id(answer)
 
 
 def _request_id(answer: httpx.Response) -> str:

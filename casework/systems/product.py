@@ -1,4 +1,4 @@
-"""The organisation's own product database, read only: who belongs to which team, and who works here.
+"""The organisation's own product database, read only: who belongs to which team or organisation, and who works here.
 
 Access rests on these answers, so addresses match exactly or not at all: ASCII letters are lower-cased on both
 sides, surrounding blanks are dropped, and nothing else is made equal. `LIKE` is never used, and what the
@@ -38,8 +38,8 @@ _POSTGRES_SETTINGS = ("28", "3D", "42")
 class Queries:
     """The questions as SQL, for a product whose tables look otherwise.
 
-    Each keeps its parameters (`:address`, `:id`) and the names of its columns. `memberships` may find too
-    much; its `email` column decides.
+    Each keeps its parameters (`:address`, `:id`) and the names of its columns. `memberships` and `accounts` may
+    find too much; their `email` column decides.
     """
 
     memberships: str = (
@@ -52,6 +52,14 @@ class Queries:
     )
     domains: str = "SELECT domain FROM team_domains WHERE team_id = :id ORDER BY domain"
     teams_with_domain: str = "SELECT team_id, domain FROM team_domains WHERE lower(trim(domain)) = :domain"
+    accounts: str = (
+        "SELECT u.id AS user_id, u.email, o.id AS organization_id, o.type AS organization_type, up.id AS upstream_id, "
+        "r.role, up.subscription, up.documents FROM users u JOIN organizations o ON o.id = u.organization_id "
+        "JOIN organizations up ON up.id = o.upstream_id "
+        "LEFT JOIN organization_roles r ON r.user_id = u.id AND r.organization_id = up.id "
+        "WHERE lower(trim(u.email)) = :address ORDER BY u.id, r.role"
+    )
+    organization: str = "SELECT name FROM organizations WHERE id = :id"
     staff: str = "SELECT id, slack_id, zendesk_id, manager_id FROM staff WHERE id = :id"
     staff_by_zendesk: str = "SELECT id, slack_id, zendesk_id, manager_id FROM staff WHERE zendesk_id = :id"
     staff_by_slack: str = "SELECT id, slack_id, zendesk_id, manager_id FROM staff WHERE slack_id = :id"
@@ -85,6 +93,21 @@ class Team(_Model):
     domains: tuple[str, ...]
 
 
+class Account(_Model):
+    """A user in an organisation, and what the organisation upstream of it is and has.
+
+    `role` is the user's in the upstream organisation, None without one; `documents` counts that organisation's.
+    """
+
+    user_id: str
+    organization_id: str
+    organization_type: str
+    upstream_id: str
+    role: str | None
+    subscription: str
+    documents: int
+
+
 class Staff(_Model):
     """A colleague, by ids alone."""
 
@@ -110,12 +133,24 @@ class ProductDatabase:
 
     def memberships(self, address: str) -> list[Membership]:
         """The teams of the user with exactly this address; empty when nobody has it."""
-        wanted = _plain(address)
-        if not wanted.isprintable():
-            return []  # Hidden characters belong to nobody, and a database may choke on them.
         operation = "find memberships by address"
-        rows = self._rows(operation, self._queries.memberships, address=wanted)
-        return [_typed(operation, Membership, row) for row in rows if _plain(str(row["email"])) == wanted]
+        return [_typed(operation, Membership, row) for row in self._of(address, operation, self._queries.memberships)]
+
+    def accounts(self, address: str) -> list[Account]:
+        """The accounts with exactly this address that belong to an organisation; one for each role in the upstream one.
+
+        Empty when nobody has it.
+        """
+        operation = "find accounts by address"
+        return [_typed(operation, Account, row) for row in self._of(address, operation, self._queries.accounts)]
+
+    def organization_name(self, organization_id: str) -> str:
+        """What an organisation is called, to write where it belongs and forget. Raises `NotFound`."""
+        operation = f"read the name of organisation {organization_id}"
+        row = self._row(operation, self._queries.organization, id=organization_id)
+        if row is None or not row["name"]:
+            raise NotFound(_SYSTEM, operation, "there is no such organisation, or it has no name")
+        return str(row["name"])
 
     def team(self, team_id: str) -> Team | None:
         """The team with its e-mail domains, or None."""
@@ -178,6 +213,13 @@ class ProductDatabase:
         if len(labels) < 2 or len(ascii_domain) > 253 or not all(map(_LABEL.fullmatch, labels)):
             raise MalformedAddress("The e-mail address's domain is not a valid domain name")
         return ascii_domain
+
+    def _of(self, address: str, operation: str, query: str) -> list[Mapping[str, Any]]:
+        """The rows whose `email` is this address, compared again here."""
+        wanted = _plain(address)
+        if not wanted.isprintable():
+            return []  # Hidden characters belong to nobody, and a database may choke on them.
+        return [row for row in self._rows(operation, query, address=wanted) if _plain(str(row["email"])) == wanted]
 
     def _row(self, operation: str, query: str, **parameters: Any) -> Mapping[str, Any] | None:
         rows = self._rows(operation, query, **parameters)

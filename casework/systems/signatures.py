@@ -1,8 +1,9 @@
 """Whether a webhook was sent by the vendor it claims, checked over the raw bytes before anything is parsed.
 
-Sources: Zendesk "Verifying webhooks", Asana "Webhooks guide", Slack "Verifying requests from Slack".
-Zendesk and Slack sign a timestamp; a delivery more than five minutes from `now`, either way, is refused as a
-replay (Slack's own rule; Zendesk names none). Asana signs no timestamp: its receiver must drop duplicates.
+Sources: Zendesk "Verifying webhooks", Asana "Webhooks guide", Slack "Verifying requests from Slack", Jira
+"Webhooks" (secure admin webhooks), Typeform "Secure your webhooks". Zendesk and Slack sign a timestamp; a
+delivery more than five minutes from `now`, either way, is refused as a replay (Slack's own rule; Zendesk names
+none). The others sign none: their receivers must drop duplicates.
 """
 
 from __future__ import annotations
@@ -53,6 +54,20 @@ def verify_slack(secret: str, body: bytes, headers: Mapping[str, str], now: date
     except (ValueError, OverflowError, OSError):
         raise BadSignature("the timestamp is not a number of seconds") from None
     _recent(sent, now)
+
+
+def verify_jira(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """`X-Hub-Signature`: the method, `=`, hex HMAC over the body. Only `sha256` is taken. Raises `BadSignature`."""
+    method, _, _ = (given := _header(headers, "X-Hub-Signature")).partition("=")
+    if method != "sha256":
+        raise BadSignature("the signature's method is not sha256")
+    _same(given, "sha256=" + _mac(secret, body).hex())
+
+
+def verify_typeform(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """`sha256=` + base64 HMAC-SHA256 over the body. Raises `BadSignature`."""
+    expected = base64.b64encode(_mac(secret, body)).decode()
+    _same(_header(headers, "Typeform-Signature"), f"sha256={expected}")
 
 
 def _mac(secret: str, signed: bytes) -> bytes:

@@ -21,7 +21,10 @@ from flows import deliver_file_forms as bring
 from flows import handing_over_forms as handover
 
 ANOTHER = "void the link, and send a new one from another vault"
-PROCESSES = ("asking", "data_export", "deliver_file", "handing_over", "inbox_digest")
+PROCESSES = (
+    *("asking", "data_export", "deliver_file", "document_change"),
+    *("handing_over", "inbox_digest", "onboard_reset_notice"),
+)
 MONDAY = datetime(2026, 3, 2, 17, tzinfo=UTC)
 
 

@@ -45,6 +45,9 @@ from tests.scenarios.conftest import cloud  # noqa: F401 - a fixture that these 
 ZENDESK_SECRET = "zendesk signing secret"
 SLACK_SECRET = "slack signing secret"
 ASANA_SECRET = "asana secret of the handshake"
+JIRA_SECRET = "jira signing secret"
+TYPEFORM_SECRET = "typeform signing secret"
+OUR_JIRA_ID = "712020:ours"
 URL = "https://casework.example"
 OURS = {"Origin": URL, "Sec-Fetch-Site": "same-origin"}
 
@@ -221,6 +224,16 @@ class Place:
         signature = hmac.new(ASANA_SECRET.encode(), body, hashlib.sha256).hexdigest()
         return self._deliver(f"/hooks/asana/{name}", body, {"X-Hook-Signature": signature})
 
+    def jira(self, told: dict[str, Any] | bytes, **headers: str) -> httpx.Response:
+        body = told if isinstance(told, bytes) else json.dumps(told).encode()
+        signature = hmac.new(JIRA_SECRET.encode(), body, hashlib.sha256).hexdigest()
+        return self._deliver("/hooks/jira", body, {"X-Hub-Signature": f"sha256={signature}", **headers})
+
+    def typeform(self, told: dict[str, Any]) -> httpx.Response:
+        body = json.dumps(told).encode()
+        signature = base64.b64encode(hmac.digest(TYPEFORM_SECRET.encode(), body, "sha256")).decode()
+        return self._deliver("/hooks/typeform", body, {"Typeform-Signature": f"sha256={signature}"})
+
     def slack(self, payload: dict[str, Any] | bytes, *, kind: str = "", age: float = 0) -> httpx.Response:
         form = "application/x-www-form-urlencoded"
         body = payload if isinstance(payload, bytes) else f"payload={quote_plus(json.dumps(payload))}".encode()
@@ -298,6 +311,9 @@ def open_place(desk: Desk, tmp_path: Path) -> Place:
         open_modal=lambda trigger, view: made[0].open_modal(trigger, view),
         zendesk_secret=ZENDESK_SECRET,
         slack_secret=SLACK_SECRET,
+        jira_secret=JIRA_SECRET,
+        typeform_secret=TYPEFORM_SECRET,
+        own_jira_id=lambda: OUR_JIRA_ID,
         tick_seconds=0.05,
     )
     client = TestClient(create_app(gateway), base_url=URL, raise_server_exceptions=False)

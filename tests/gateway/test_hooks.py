@@ -26,7 +26,7 @@ from casework.gateway.inbox import LONGEST_PAUSE, LONGEST_TRY, Hook, Inbox, pati
 from casework.schema import asana_hooks, hooks
 from casework.systems.errors import Temporary
 from tests.desk import Desk
-from tests.gateway.conftest import ASANA_SECRET, URL, Place
+from tests.gateway.conftest import ASANA_SECRET, OUR_JIRA_ID, URL, Place
 
 
 def stored(place: Place) -> list[Any]:
@@ -70,7 +70,9 @@ def test_nothing_but_ids_is_kept(place: Place) -> None:
     assert "Marlowe" not in repr(stored(place))
 
 
-@pytest.mark.parametrize("path", ["/hooks/zendesk", "/hooks/slack", "/hooks/asana/exports"])
+@pytest.mark.parametrize(
+    "path", ["/hooks/zendesk", "/hooks/slack", "/hooks/asana/exports", "/hooks/jira", "/hooks/typeform"]
+)
 def test_unsigned_hooks_are_refused(place: Place, path: str) -> None:
     """Without a signature the answer is 401 in JSON, and nothing is stored."""
     shake(place)
@@ -455,12 +457,79 @@ def test_other_buttons_and_events_are_taken_quietly(place: Place) -> None:
     assert place.desk.waiting(run) == ["approval/1"]
 
 
+def issue_event(**change: Any) -> dict[str, Any]:
+    """A webhook of Jira about SS-1."""
+    event: dict[str, Any] = {
+        "timestamp": 1772442000000,
+        "webhookEvent": "jira:issue_updated",
+        "user": {"accountId": "712020:ann", "displayName": "Ann Marlowe-Quux"},
+        "issue": {"id": "10001", "key": "SS-1", "fields": {"summary": "Marlowe-Quux"}},
+    }
+    return event | change
+
+
+def response_event(**change: Any) -> dict[str, Any]:
+    """A webhook of Typeform about a response."""
+    answers = [{"type": "text", "text": "Marlowe-Quux", "field": {"id": "1", "type": "short_text", "ref": "name"}}]
+    response = {"form_id": "F1", "token": "t1", "answers": answers}
+    return {"event_id": "e1", "event_type": "form_response", "form_response": response} | change
+
+
+def test_jira_and_typeform_are_heard(place: Place) -> None:
+    """Events and comments of an issue, and a form that was sent, become hints by ids; no words are kept."""
+    comment = {"author": {"accountId": "712020:ann"}, "body": "Marlowe-Quux"}
+    made = issue_event(webhookEvent="comment_created", comment=comment)
+    del made["user"]
+    codes = [place.jira(issue_event()), place.jira(made), place.typeform(response_event())]
+    assert [answer.status_code for answer in codes] == [202, 202, 202]
+    place.inbox().work()
+    assert sorted(place.hints) == [
+        ("comment_created", "jira:issue:SS-1"),
+        ("form_response", "typeform:response:F1/t1"),
+        ("issue_updated", "jira:issue:SS-1"),
+    ]
+    assert "Marlowe" not in repr(stored(place))
+
+
+def test_what_we_did_in_jira_is_no_news(place: Place) -> None:
+    """An edit or comment of our own account is written down as handled, and nobody is told."""
+    ours = {"accountId": OUR_JIRA_ID}
+    edited = issue_event(user=ours)
+    commented = issue_event(webhookEvent="comment_created", comment={"author": ours}, user={})
+    assert [place.jira(told).status_code for told in (edited, commented)] == [202, 202]
+    assert place.inbox().work() == 0
+    assert place.hints == []
+
+
+def test_a_repeated_delivery_is_known(place: Place) -> None:
+    """The same body again is known, whatever its unsigned headers say; the same response too."""
+    codes = [place.jira(issue_event(), **{"X-Atlassian-Webhook-Identifier": name}).status_code for name in ("a", "b")]
+    codes += [place.typeform(response_event()).status_code for _ in range(2)]
+    assert codes == [202, 200, 202, 200]
+    assert len(stored(place)) == 2
+
+
+def test_signed_nonsense_of_jira_and_typeform_is_refused(place: Place) -> None:
+    """A signed body of another shape is 400, says where, quotes nothing, and is not stored."""
+    answers = [
+        place.jira(issue_event(issue={"key": "SS-1 Marlowe-Quux"})),
+        place.jira(issue_event(webhookEvent="Marlowe-Quux")),
+        place.jira(b"Hello World!"),
+        place.typeform(response_event(form_response={"form_id": "F1", "token": "a/Marlowe-Quux"})),
+    ]
+    for answer in answers:
+        assert answer.status_code == 400
+        assert "Marlowe" not in answer.text
+    assert "issue.key" in answers[0].json()["detail"]
+    assert stored(place) == []
+
+
 def test_a_vendor_that_is_not_set_up(desk: Any, place: Place) -> None:
     """Without a signing secret there is no door: 404, not an open one."""
 
-    bare = replace(place.gateway, zendesk_secret=None, slack_secret=None)
+    bare = replace(place.gateway, zendesk_secret=None, slack_secret=None, jira_secret=None, typeform_secret=None)
     client = TestClient(create_app(bare), base_url=URL)
-    for path in ("/hooks/zendesk", "/hooks/slack"):
+    for path in ("/hooks/zendesk", "/hooks/slack", "/hooks/jira", "/hooks/typeform"):
         assert client.post(path, content=b"{}").status_code == 404
 
 
@@ -506,9 +575,12 @@ def test_the_vendors_documented_deliveries_get_in(place: Place, contracts: Path)
     taken = []
     for vector in vectors:
         vendor, body = vector["vendor"], vector["body"]
-        if vendor not in ("zendesk", "asana", "slack") or "slash" in vector.get("note", ""):
+        if vendor not in ("zendesk", "asana", "slack", "jira", "typeform") or "slash" in vector.get("note", ""):
             continue
-        gateway = replace(place.gateway, zendesk_secret=vector["secret"], slack_secret=vector["secret"])
+        if not body.startswith(("{", "payload=")):
+            continue  # Atlassian's own example of a signature, which is no event
+        names = [f"{one}_secret" for one in ("zendesk", "slack", "jira", "typeform")]
+        gateway = replace(place.gateway, **dict.fromkeys(names, vector["secret"]))
         client = TestClient(create_app(gateway), base_url=URL)
         if vendor == "asana":
             client.post("/hooks/asana/vector", headers={"X-Hook-Secret": vector["secret"]})
@@ -516,5 +588,9 @@ def test_the_vendors_documented_deliveries_get_in(place: Place, contracts: Path)
         answer = client.post(path, content=body.encode(), headers=vector["headers"])
         assert answer.is_success, (vector, answer.text)
         taken.append(vendor)
-    assert sorted(set(taken)) == ["asana", "slack", "zendesk"]
-    assert {row.subject for row in stored(place)} == {"asana:task:12345", "zendesk:ticket:5158"}
+    assert sorted(set(taken)) == ["asana", "jira", "slack", "typeform", "zendesk"]
+    response = "typeform:response:lT4Z3j/a3a12ec67a1365927098a606107fac15"
+    assert {row.subject for row in stored(place)} == {
+        *("asana:task:12345", "zendesk:ticket:5158", "jira:issue:ED-1"),
+        response,
+    }

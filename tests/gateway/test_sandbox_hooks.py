@@ -17,14 +17,14 @@ from casework.case import Kind
 from casework.engine.simulated import Run
 from casework.gateway import create_app
 from casework.people import Person
+from casework.sandbox.deliverer import HOOKS
 from casework.sandbox.inprocess import httpx_transport
 from casework.sandbox.people import People
+from casework.sandbox.seed_documents import SURVEY
 from casework.sandbox.world import World
 from casework.schema import asana_hooks, hooks
 from casework.systems.slack import Slack
 from tests.gateway.conftest import URL, Place
-
-TARGETS = {"zendesk.events": "/hooks/zendesk", "slack.interactivity": "/hooks/slack"}
 
 
 @pytest.fixture
@@ -51,6 +51,8 @@ def door(place: Place, world: World) -> TestClient:
         place.gateway,
         zendesk_secret=known["zendesk_webhook_secret"],
         slack_secret=known["slack_signing_secret"],
+        jira_secret=known["jira_webhook_secret"],
+        typeform_secret=known["typeform_webhook_secret"],
         slack_origins=("https://hooks.slack.example",),
         open_modal=slack_of(world).open_view,
     )
@@ -60,9 +62,7 @@ def door(place: Place, world: World) -> TestClient:
 def deliver(place: Place, world: World) -> list[int]:
     client = door(place, world)
     return [
-        client.post(
-            one.target or TARGETS[f"{one.vendor}.{one.kind}"], content=one.body, headers=one.headers
-        ).status_code
+        client.post(one.target or HOOKS[f"{one.vendor}.{one.kind}"], content=one.body, headers=one.headers).status_code
         for one in world.take_deliveries()
     ]
 
@@ -77,6 +77,27 @@ def test_zendesk_as_the_sandbox_sends_it(place: Place, world: World) -> None:
     with place.desk.files.reading() as connection:
         rows = connection.execute(select(hooks)).all()
     assert {row.subject for row in rows} == {f"zendesk:ticket:{ticket}"}
+    assert not [planted for planted in world.planted if planted in repr(rows)]
+
+
+def test_jira_and_typeform_as_the_sandbox_sends_them(place: Place, world: World) -> None:
+    """A survey, the issue made from it, and what happens there arrive as hooks by ids, without anybody's words."""
+    people = People(world)
+    token = people.customer.answer_survey("user-201", {"details": "please hurry"})
+    issue = people.customer.file_survey(token)
+    people.customer.comment_issue(issue, "one more thing", "user-201")
+    people.agent.move_issue(issue, "Closed", "staff-61")
+    people.agent.delete_issue(issue)
+    assert deliver(place, world) == [202] * 5
+    with place.desk.files.reading() as connection:
+        rows = connection.execute(select(hooks)).all()
+    assert sorted((row.event, row.subject) for row in rows) == [
+        ("comment_created", f"jira:issue:{issue}"),
+        ("form_response", f"typeform:response:{SURVEY}/{token}"),
+        ("issue_created", f"jira:issue:{issue}"),
+        ("issue_deleted", f"jira:issue:{issue}"),
+        ("issue_updated", f"jira:issue:{issue}"),
+    ]
     assert not [planted for planted in world.planted if planted in repr(rows)]
 
 

@@ -61,6 +61,9 @@ def headers_for(world: World, vendor: str) -> dict[str, str]:
     if vendor == "zendesk":
         pair = f"{known['zendesk_email']}/token:{known['zendesk_token']}".encode()
         return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    if vendor == "jira":
+        pair = f"{known['jira_email']}:{known['jira_token']}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
     if vendor == "onedrive":
         token = next(iter(world.state["onedrive"]["tokens"]), None) or graph_token(world)
         return {"Authorization": f"Bearer {token}"}
@@ -93,6 +96,8 @@ def api(world: World) -> Api:
         "slack": "https://slack.example/api",
         "asana": "https://asana.example/api/1.0",
         "dropbox": "https://api.dropboxapi.com/2",
+        "jira": "https://jira.example",
+        "typeform": "https://api.typeform.example",
         "dropbox-content": "https://content.dropboxapi.com/2",
     }
 

@@ -15,24 +15,34 @@ import pytest
 from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
-from casework.sandbox import Fault, People, World, asana, dropbox, onedrive, slack, zendesk
+from casework.sandbox import Fault, People, World, asana, dropbox, jira, jira_desk, onedrive, slack, typeform, zendesk
 from casework.sandbox.inprocess import httpx_transport
 from casework.sandbox.seed import CHANNEL, PROJECT, TEMPLATE, WORKSPACE
+from casework.sandbox.seed_documents import CONFIGURATION, NEEDS_CONFIGURATION, ORGANIZATIONS, REQUEST_TYPE, SURVEY
 from tests.sandbox.conftest import headers_for
 
 Contracts = Callable[[str], Any]
+
+
+def _a_time(value: Any) -> bool:
+    """RFC 3339, or as Jira writes it, with an offset that has no colon."""
+    return not isinstance(value, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:?\d\d)", value))
 
 
 class Checked:
     """A client that validates what it sends and gets, and remembers which routes answered well."""
 
     def __init__(self, world: World, vendor: str, contract: Any, base: str) -> None:
-        unvalidated = Config(spec_validator_cls=None)  # type: ignore[arg-type] # documented, missing in its types
+        unvalidated = Config(
+            spec_validator_cls=None,  # type: ignore[arg-type] # documented, missing in its types
+            extra_format_validators={"date-time": _a_time},
+        )
         self._openapi = OpenAPI.from_dict(contract, config=unvalidated)
         host = "https://content.dropboxapi.com" if base == "content" else "https://vendor.example"
         self._client = httpx.Client(
             transport=httpx_transport(world, vendor), headers=headers_for(world, vendor), base_url=host
         )
+        self._vendor = vendor
         self.visited: set[tuple[str, str]] = set()
 
     def __call__(
@@ -69,7 +79,9 @@ class Checked:
             headers=dict(answer.headers),
             content_type=answer.headers.get("content-type", "").split(";")[0],
         )
-        self._openapi.validate_response(asked, answered)
+        # Jira's description gives its empty answers (204, and 201 of a link) a body of any kind.
+        if answer.content or self._vendor != "jira":
+            self._openapi.validate_response(asked, answered)
         if status < 300:
             self.visited.add((method, path))
         return answer.json() if "json" in answer.headers.get("content-type", "") else answer.content
@@ -235,7 +247,91 @@ def test_onedrive_answers_as_described(world: World, contracts: Contracts) -> No
     assert graph.misses(routes) == not_described
 
 
-@pytest.mark.parametrize("vendor", ["zendesk", "slack", "asana", "dropbox", "onedrive"])
+DOCUMENT = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [{"type": "text", "text": "t"}]}]}
+
+
+def test_jira_answers_as_described(world: World, people: People, contracts: Contracts) -> None:
+    """All operations of the platform conform, good and bad."""
+    call = Checked(world, "jira", contracts("jira.openapi.json"), "")
+    root = "/rest/api/3"
+    issue = f"{root}/issue/{people.customer.file_survey(people.customer.answer_survey('user-201'))}"
+    call("GET", f"{root}/myself")
+    call("GET", f"{root}/field")
+    user = world.state["roster"]["users"]["user-201"]
+    call("GET", f"{root}/user", query={"accountId": user["jira_id"]})
+    call("GET", f"{root}/user/search", query={"query": user["email"], "startAt": "0", "maxResults": "50"})
+    call("GET", f"{root}/user/assignable/search", query={"project": CONFIGURATION})
+    call("GET", issue)
+    call("GET", issue, query={"fields": "summary,status"})
+    call("GET", f"{issue}/editmeta")
+    call(
+        "PUT",
+        issue,
+        {"fields": {"reporter": {"id": user["jira_id"]}, ORGANIZATIONS: [1], REQUEST_TYPE: "25"}},
+        status=204,
+    )
+    call("PUT", issue, {"fields": {NEEDS_CONFIGURATION: {"value": "Docs"}}}, status=204)
+    call("GET", f"{issue}/transitions")
+    call("POST", f"{issue}/transitions", {"transition": {"id": "31"}}, status=204)
+    call("POST", f"{issue}/comment", {"body": DOCUMENT}, status=201)
+    call("GET", f"{issue}/comment", query={"orderBy": "created", "maxResults": "1"})
+    call("GET", f"{issue}/changelog")
+    call("PUT", f"{issue}/properties/p", {"a": 1}, status=201)
+    call("PUT", f"{issue}/properties/p", {"a": 2}, status=200)
+    call("GET", f"{issue}/properties/p")
+    fields = {"project": {"key": CONFIGURATION}, "issuetype": {"name": "Task"}, "summary": "s", "description": DOCUMENT}
+    made = call("POST", f"{root}/issue", {"fields": fields}, status=201)["key"]
+    agent = world.state["roster"]["staff"]["staff-71"]["jira_id"]
+    call("PUT", f"{root}/issue/{made}/assignee", {"accountId": agent}, status=204)
+    link = {"type": {"name": "Relates"}, "inwardIssue": {"key": "CS-1"}, "outwardIssue": {"key": made}}
+    call("POST", f"{root}/issueLink", link, status=201)
+    search = {"jql": f"project = {CONFIGURATION}", "fields": ["*all"], "maxResults": 2, "expand": "changelog"}
+    following = call("POST", f"{root}/search/jql", search)["nextPageToken"]
+    call("POST", f"{root}/search/jql", {**search, "nextPageToken": following})
+    call("GET", f"{root}/search/jql", query={"jql": f"project = {CONFIGURATION}"})
+    call("POST", f"{root}/search/approximate-count", {"jql": f"project = {CONFIGURATION}"})
+    call("GET", f"{root}/issue/SS-99", status=404)
+    call("PUT", issue, {"fields": {"colour": "red"}}, status=400)
+    call("POST", f"{root}/search/jql", {"jql": "colour = red"}, status=400)
+    call("POST", f"{root}/issue", {"fields": {**fields, "summary": ""}}, status=400)
+    assert call.misses(jira.routes.listing()) == []
+
+
+def test_service_management_answers_as_described(world: World, people: People, contracts: Contracts) -> None:
+    """All operations on requests conform; that of a desk's organisations is not in the description at hand."""
+    call = Checked(world, "jira", contracts("jira-service-management.openapi.json"), "")
+    root = "/rest/servicedeskapi"
+    request = f"{root}/request/{people.customer.file_survey(people.customer.answer_survey('user-201'))}"
+    account = world.state["roster"]["users"]["user-202"]["jira_id"]
+    call("GET", f"{root}/servicedesk")
+    call("GET", f"{root}/servicedesk/1/requesttype")
+    call("GET", request)
+    call("POST", f"{request}/comment", {"body": "b", "public": False}, status=201)
+    call("GET", f"{request}/comment", query={"internal": "true"})
+    call("POST", f"{request}/participant", {"accountIds": [account]})
+    call("GET", f"{request}/participant")
+    call("POST", f"{root}/customer", {"email": "new@b.example", "displayName": "New"}, status=201)
+    call("POST", f"{root}/customer", {"email": "new@b.example", "displayName": "New"}, status=400)
+    call("GET", f"{root}/request/SS-99", status=404)
+    call("GET", f"{root}/request/CS-1", status=404)
+    assert call.misses(jira_desk.routes.listing()) == [("GET", f"{root}/servicedesk/{{desk}}/organization")]
+
+
+def test_typeform_answers_as_described(world: World, people: People, contracts: Contracts) -> None:
+    """All operations conform, good and bad."""
+    call = Checked(world, "typeform", contracts("typeform.openapi.json"), "")
+    tokens = [people.customer.answer_survey("user-201", {"details": "x"}) for _ in range(3)]
+    call("GET", "/me")
+    call("GET", f"/forms/{SURVEY}")
+    responses = f"/forms/{SURVEY}/responses"
+    call("GET", responses, query={"included_response_ids": tokens[0]})
+    call("GET", responses, query={"page_size": "2", "before": tokens[2], "since": "2026-01-01T00:00:00Z"})
+    call("GET", "/forms/none", status=404)
+    call("GET", responses, query={"page_size": "0"}, status=400, checks_request=False)
+    assert call.misses(typeform.routes.listing()) == []
+
+
+@pytest.mark.parametrize("vendor", ["zendesk", "slack", "asana", "dropbox", "onedrive", "jira", "typeform"])
 def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) -> None:
     """A planned 429 has the shape that the vendor describes."""
     paths = {
@@ -244,6 +340,8 @@ def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) ->
         "asana": ("GET", "/api/1.0/users/me"),
         "dropbox": ("POST", "/2/users/get_current_account"),
         "onedrive": ("GET", "/v1.0/drives/b!sandbox-drive-0001/root"),
+        "jira": ("GET", "/rest/api/3/myself"),
+        "typeform": ("GET", "/me"),
     }
     file = "msgraph" if vendor == "onedrive" else vendor
     call = Checked(world, vendor, contracts(f"{file}.openapi.json"), "")

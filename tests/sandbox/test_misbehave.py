@@ -15,6 +15,8 @@ _PATHS = {
     "slack": ("POST", "/api/auth.test"),
     "asana": ("GET", "/api/1.0/users/me"),
     "dropbox": ("POST", "/2/users/get_current_account"),
+    "jira": ("GET", "/rest/api/3/myself"),
+    "typeform": ("GET", "/me"),
     "onedrive": ("GET", "/v1.0/drives/b!sandbox-drive-0001/root"),
 }
 

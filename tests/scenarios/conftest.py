@@ -3,8 +3,8 @@ from __future__ import annotations
 import atexit
 import importlib
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -17,10 +17,12 @@ import pytest
 from casework.clock import Minutes
 from casework.sandbox import aws
 from tests.scenarios.deliveries import NewOffice, Undisturbed, deliver, effects
+from tests.scenarios.documents import Studio
 from tests.scenarios.office import Office, empty
 
 LOOKING = [
-    importlib.import_module(f"flows.{name}") for name in ("asking", "data_export", "deliver_file", "handing_over")
+    importlib.import_module(f"flows.{name}")
+    for name in ("asking", "data_export", "deliver_file", "document_change", "handing_over")
 ]
 """The modules whose waits look for themselves."""
 
@@ -72,6 +74,33 @@ def new_office(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) 
             office.world.close()
 
     return open_office
+
+
+@pytest.fixture
+def new_studio(
+    tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], AbstractContextManager[Studio]]:
+    """Makes fresh offices with Jira and Typeform on a Monday morning; cases look for themselves twice a day."""
+    for module in LOOKING:
+        monkeypatch.setattr(module, "look_every", Minutes(12 * 60))
+    numbers = count()
+
+    @contextmanager
+    def open_studio() -> Iterator[Studio]:
+        folder = tmp_path / f"studio-{next(numbers)}"
+        folder.mkdir()
+        with Studio(folder, cloud) as studio:
+            yield studio
+            studio.world.close()
+
+    return open_studio
+
+
+@pytest.fixture
+def studio(new_studio: Callable[[], AbstractContextManager[Studio]]) -> Iterator[Studio]:
+    """A fresh office with Jira and Typeform."""
+    with new_studio() as studio:
+        yield studio
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ ROLES = {
     "scaled-approver": ("staff-31",),
     "scaled-approver-manager": ("staff-22",),
     "engineering-lead": ("staff-51",),
+    "support": ("staff-61", "staff-62"),
 }
 
 

@@ -19,7 +19,9 @@ from casework.systems.signatures import (
     REPLAY_WINDOW,
     BadSignature,
     verify_asana,
+    verify_jira,
     verify_slack,
+    verify_typeform,
     verify_zendesk,
 )
 
@@ -53,14 +55,16 @@ def verify(vector: dict[str, Any], body: bytes) -> None:
         now = datetime.fromtimestamp(int(headers["X-Slack-Request-Timestamp"]), UTC)
         verify_slack(secret, body, headers, now)
     else:
-        verify_asana(secret, body, headers)
+        {"asana": verify_asana, "jira": verify_jira, "typeform": verify_typeform}[vector["vendor"]](
+            secret, body, headers
+        )
 
 
 def test_published_vectors_verify_and_break(contracts: Path) -> None:
-    """Every published request of the three vendors verifies; with one byte more it does not."""
+    """Every published request of our vendors verifies; with one byte more it does not."""
     vectors = json.loads((contracts / "webhook-vectors.json").read_text())["vectors"]
-    ours = [vector for vector in vectors if vector["vendor"] in ("zendesk", "slack", "asana")]
-    assert {vector["vendor"] for vector in ours} == {"zendesk", "slack", "asana"}
+    ours = [vector for vector in vectors if vector["vendor"] in ("zendesk", "slack", "asana", "jira", "typeform")]
+    assert {vector["vendor"] for vector in ours} == {"zendesk", "slack", "asana", "jira", "typeform"}
     for vector in ours:
         verify(vector, vector["body"].encode())
         with pytest.raises(BadSignature, match="does not match"):
@@ -125,6 +129,20 @@ def test_any_other_signature_is_refused(wrong: str) -> None:
         verify_slack(SECRET, b"{}", {**slack_headers(b"{}", stamp), "X-Slack-Signature": wrong}, NOW)
     with pytest.raises(BadSignature, match="does not match"):
         verify_asana(SECRET, b"{}", {"X-Hook-Signature": wrong})
+    with pytest.raises(BadSignature, match="does not match"):
+        verify_jira(SECRET, b"{}", {"X-Hub-Signature": f"sha256={wrong}"})
+    for header in (wrong, f"sha256={wrong}"):
+        with pytest.raises(BadSignature, match="does not match"):
+            verify_typeform(SECRET, b"{}", {"Typeform-Signature": header})
+
+
+@pytest.mark.parametrize("method", ["sha1", "md5", "", "SHA256", "none"])
+def test_jira_may_not_choose_a_weaker_method(method: str) -> None:
+    """The method stands in the header, which anybody can write: only sha256 is taken, rightly signed or not."""
+    mac = hmac.new(SECRET.encode(), b"{}", hashlib.sha256).hexdigest()
+    verify_jira(SECRET, b"{}", {"x-hub-signature": f"sha256={mac}"})
+    with pytest.raises(BadSignature, match="method"):
+        verify_jira(SECRET, b"{}", {"X-Hub-Signature": f"{method}={mac}"})
 
 
 @pytest.mark.parametrize("stamp", ["today", "2026-01-08T10:12:08", ""])

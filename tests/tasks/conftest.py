@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.scenarios.conftest import cloud, new_office, office
+from tests.scenarios.conftest import cloud, new_office, new_studio, office, studio
 
-__all__ = ["cloud", "new_office", "office"]
+__all__ = ["cloud", "new_office", "new_studio", "office", "studio"]
