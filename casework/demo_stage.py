@@ -113,10 +113,7 @@ class Stage:
         return next((one["result"] for one in reversed(done) if one["step"] == step), None)
 
     def file_is_whole(self) -> None:
-        """The checked case file, and where to look."""
+        """The checked case file, and how to read it."""
         entries = self.files.verify(self.case_id)
         self.console.print(f"Case file: {entries} entries, chain unbroken")
         self.console.print(f"  CASEWORK_HOME={self.site.home} casework file {self.case_id[:8]}")
-        for name, address in self.site.addresses.items():
-            self.console.print(f"  {name}: {address}")
-        self.console.print(f"  the case in the Prefect UI: {self.page}")

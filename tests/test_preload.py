@@ -64,7 +64,13 @@ def test_to_fork_is_safe(preloaded: dict[str, Any]) -> None:
 
 def test_a_leg_finds_everything(preloaded: dict[str, Any]) -> None:
     """The processes are registered, and Prefect's models, which it builds at their first use, are built."""
-    assert set(preloaded["processes"]) == {"data-export", "deliver-file", "inbox-digest"}
+    assert set(preloaded["processes"]) == {
+        "data-export",
+        "deliver-file",
+        "document-change",
+        "inbox-digest",
+        "onboard-reset-notice",
+    }
     assert preloaded["built"]
 
 
