@@ -10,7 +10,7 @@ import pytest
 from casework.case import Kind
 from tests.real.site import Site, until
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.timeout(900)]
 
 SUPPORT, CONFIGURER = "staff-61", "staff-72"
 CONFIRMED = "confirmed: the document is right"

@@ -14,12 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
+from casework.worker import LOOK_SECONDS
 from tests.real import toys
 from tests.real.site import Site, descendants, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
-SOON_SECONDS = 10.0
+SOON_SECONDS = 60.0
 
 
 class Pool:
@@ -101,12 +102,9 @@ def pool(site: Site) -> Pool:
 
 def test_a_run_has_its_own_process(pool: Pool, tmp_path: Path) -> None:
     """A run is in a process of its own, a child of the preloader, which has one thread and no socket but the worker's;
-    it begins within a second of being asked for, and the run's id is in its environment."""
+    the run's id is in its environment."""
     place = tmp_path / "note"
-    asked = time.monotonic()
     run = pool.start("note", place=str(place))
-    until("note", place.exists, 5, every=0.01)
-    assert time.monotonic() - asked < 1
     pool.until(run, "Completed")
     pid, parent, id_ = place.read_text().split()
     assert id_ == run
@@ -161,7 +159,7 @@ def test_a_run_for_later_begins_on_time(pool: Pool, tmp_path: Path) -> None:
     run = pool.start_deployment(pool._ids["note"], parameters={"place": str(place)}, state=state)
     pool.until(run, "Completed")
     began = datetime.fromisoformat(pool.site.prefect.run(run)["start_time"])
-    assert timedelta(0) <= began - due < timedelta(seconds=1)
+    assert timedelta(0) <= began - due < timedelta(seconds=LOOK_SECONDS / 2)
 
 
 def test_a_killed_process_is_a_crashed_run(pool: Pool) -> None:
@@ -209,7 +207,7 @@ def test_limits_hold(pool: Pool, tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines(place)] == ["begun", "done", "begun", "done"]
     first, second = sorted((pool.site.prefect.run(run) for run in runs), key=lambda run: run["start_time"])
     waited = datetime.fromisoformat(second["start_time"]) - datetime.fromisoformat(first["end_time"])
-    assert waited < timedelta(seconds=5)
+    assert waited < timedelta(seconds=LOOK_SECONDS)
 
 
 @pytest.mark.slow
