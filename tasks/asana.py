@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from http import HTTPStatus
 
 from casework.people import Identity, Person
 from casework.step import hook_address, lookup, reference, step
 from casework.systems import current
+from casework.systems.errors import Refused, Temporary
 from casework.wait import Heard
 from policies import messages
 
@@ -76,7 +78,15 @@ def listen() -> str:
     if known is not None:
         return known
     wanted = [{"resource_type": "task", "action": "changed", "fields": ["completed"]}]
-    return current().asana.create_webhook(current().places.asana_project, hook_address("asana"), wanted)
+    try:
+        return current().asana.create_webhook(current().places.asana_project, hook_address("asana"), wanted)
+    except Refused as refused:
+        # The gateway gives its name to one webhook: another case may be registering it in this very instant.
+        if refused.status != HTTPStatus.BAD_REQUEST:
+            raise
+        if (known := _find_listening()) is not None:
+            return known
+        raise Temporary(refused.system, refused.operation, refused.detail, status=refused.status) from refused
 
 
 @step(find=_find_comment)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
+from casework import systems
 from casework.answer import Refused
 from casework.case import Kind
 from casework.engine.simulated import Run
@@ -32,6 +35,22 @@ def test_engineering_gets_one_task_that_says_all(office: Office) -> None:
         assert said in task["notes"]
     assert task["due_on"] == "2026-03-09"
     assert any(task["permalink_url"] in note for note in office.said(ticket, False))
+    assert len(office.world.state["asana"]["webhooks"]) == 1
+
+
+def test_two_cases_listen_at_once(office: Office) -> None:
+    """When another case registers the hook between this one's look and its own try, which is refused then, there is
+    one hook and nobody is asked."""
+    agree = office.world.handshake
+
+    def overtaken(target: str, _headers: Mapping[str, str]) -> tuple[int, Mapping[str, str]]:
+        office.world.handshake = agree
+        asana, project = systems.current().asana, systems.current().places.asana_project
+        asana.create_webhook(project, target, [{"resource_type": "task", "action": "changed"}])
+        return 409, {}
+
+    office.world.handshake = overtaken
+    waiting_for_engineering(office)
     assert len(office.world.state["asana"]["webhooks"]) == 1
 
 
