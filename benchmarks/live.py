@@ -29,7 +29,7 @@ from benchmarks.asker import DECIDER, PROCESS, wait_name
 from benchmarks.world import World
 from casework.case import CaseFiles, CaseUnknown
 from casework.database import connect
-from casework.people import Invitation
+from casework.people import Invitation, Person
 from casework.schema import waits
 from casework.standins import sandbox_time
 from tests.real.site import Site, until
@@ -86,11 +86,9 @@ class Live:
 
         return replace(self, deployment=until(f"deployment {name}", found))
 
-    def pool(self, name: str, kind: str, limit: int | None = None) -> Live:
-        """The process deployed on a new work pool of a kind of worker, which runs at most so many legs at once."""
-        # The limit is the pool's: with one of its own, Prefect's process worker (3.8.8) dies of a run that is
-        # resumed while its last process is still ending.
-        self.site.prefect.post("/work_pools/", {"name": name, "type": kind, "concurrency_limit": limit})
+    def pool(self, name: str, kind: str) -> Live:
+        """The process deployed on a new work pool of a kind of worker."""
+        self.site.prefect.post("/work_pools/", {"name": name, "type": kind})
         return self.on_pool(name)
 
     def kind(self, pool: str = POOL) -> str:
@@ -126,10 +124,10 @@ class Live:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait(10)
 
-    def worker(self, pool: str, kind: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """A worker of a pool, as `casework up` starts its own."""
+    def worker(self, pool: str, kind: str, limit: int | None = None) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """A worker of a pool, as `casework up` starts its own; it runs at most so many legs at once."""
         command = ["prefect", "worker", "start", "--pool", pool, "--name", pool, "--type", kind]
-        command += ["--install-policy", "never"]
+        command += ["--install-policy", "never", *(() if limit is None else ("--limit", str(limit)))]
         polled = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "5"}
         return self.beside(f"worker-{pool}", *command, **polled)
 
@@ -140,7 +138,14 @@ class Live:
         number = next(_numbers)
         wanted = {"parameters": {"number": number, "place": self.world.place, "rounds": rounds}}
         create = f"/deployments/{self.deployment}/create_flow_run"
-        return str(self.site.prefect.post(create, wanted | {"idempotency_key": f"bench:{number}"})["id"])
+
+        def made() -> str | None:
+            try:
+                return str(self.site.prefect.post(create, wanted | {"idempotency_key": f"bench:{number}"})["id"])
+            except httpx.TimeoutException:
+                return None  # its SQLite was held by others for so long; the key makes a second one the same run
+
+        return until(f"run {number}", made)
 
     def ending(self, case: str) -> str | None:
         """How a case ended; None while it is open or has not begun."""
@@ -167,9 +172,9 @@ class Live:
         until(f"question of case {case}", rests, every=LOOK_SECONDS)
         until("suspended run", lambda: self.site.prefect.state(case)[1] == "Suspended", every=0.1)
 
-    def send(self, case: str, number: int) -> tuple[float, str]:
+    def send(self, case: str, number: int, person: Person = DECIDER) -> tuple[float, str]:
         """Open the personal decision page and press its button; when (Unix seconds), and which question it was."""
-        invitation = Invitation(case_id=case, wait=wait_name(number), person=DECIDER)
+        invitation = Invitation(case_id=case, wait=wait_name(number), person=person)
         gateway = self.site.addresses["gateway"]
         page = f"{gateway}/decide/{invitation.token((self.site.home / 'secret').read_bytes())}"
         (csrf,) = re.findall(r'name="csrf" value="([^"]+)"', self.web.get(page).raise_for_status().text)

@@ -605,3 +605,5 @@ def test_up_plans_the_site_and_tells_other_commands(tmp_path: Path) -> None:
     for child in site.children:
         assert child.environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
         assert child.environment["CASEWORK_HOME"] == str(tmp_path / ".casework")
+    # It reads every suspended run every five seconds.
+    assert site.children[0].environment["PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED"] == "false"
