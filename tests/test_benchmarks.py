@@ -63,7 +63,7 @@ def test_the_world_counts() -> None:
 def test_trees_count_children_that_have_ended() -> None:
     """The CPU seconds of a process hold those of a child that it has waited for; living children are counted."""
     before = trees([os.getpid()])
-    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
     subprocess.run([sys.executable, "-c", busy], check=True)
     assert trees([os.getpid()]).cpu_seconds >= before.cpu_seconds + 0.3
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
