@@ -120,13 +120,10 @@ class TestWholeSites:
         assert told["PostgreSQL, 30 waiting: processes held"] <= 0
         assert told["PostgreSQL, 30 waiting: case database, each"] > 1
 
-    def test_throughput(self, tmp_path: Path) -> None:
-        """Cases come to their end, and the flame graphs are drawn."""
-        told = bench_throughput.measure(bench_throughput.Plan((1, 2), cases=2, pictures=tmp_path))
+    def test_throughput(self) -> None:
+        """Cases come to their end. No flame graph is drawn: not everybody may trace processes."""
+        told = bench_throughput.measure(bench_throughput.Plan((1, 2), cases=2, pictures=None))
         assert all(one.value > 0 for one in told if "stood still" not in one.what)
-        assert sorted(one.name for one in tmp_path.iterdir()) == [
-            f"throughput-{name}.svg" for name in ("gateway", "prefect", "worker")
-        ]
 
     def test_hooks(self) -> None:
         """Hooks are taken before and after the gateway is killed; the benchmark itself checks that none is lost."""
