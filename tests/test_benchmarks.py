@@ -6,12 +6,10 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks import bench_answers, bench_hooks, bench_scale, bench_throughput
 from benchmarks.bench_delivery import MB, Sizes, measure
 from benchmarks.browser import fetch
 from benchmarks.delivery_site import write_plain
@@ -93,39 +91,3 @@ def test_a_stencil_changes_whole_numbers_only() -> None:
     """Every occurrence of a word is put in anew; a longer number that begins with it is another word."""
     stencil = Stencil('{"of": "case:4", "and": "case:41", "again": "case:4"}', ["case:4"])
     assert stencil.cut({"case:4": "case:7"}) == '{"of": "case:7", "and": "case:41", "again": "case:7"}'
-
-
-@pytest.mark.slow
-@pytest.mark.engine
-@pytest.mark.timeout(900)
-class TestWholeSites:
-    """Few of everything, on real sites: each benchmark checks that nothing is lost or done twice."""
-
-    def test_answers(self) -> None:
-        """Every peer is answered, costs something, and the way of our answer is told without a gap."""
-        began = time.time()
-        told = {one.what: one.value for one in bench_answers.measure(bench_answers.Plan(2, 1, 2, idle=0.5))}
-        peers = ("ours", "Prefect, process worker", "Prefect, serve", "DBOS, SQLite", "DBOS, PostgreSQL")
-        for peer in peers:
-            assert 0 < told[f"{peer}: answer → next step, p50"] < (time.time() - began) * 1000
-        stages = [one for one in told if one.startswith("ours: ") and "→" in one and "next step" not in one]
-        assert stages[0].startswith("ours: button pressed → ")
-        assert stages[-1].endswith(" → effect seen")
-
-    def test_scale(self) -> None:
-        """Copies wait, hold no process, take room in the database, and go on when they are answered."""
-        plan = bench_scale.Plan(kill=5, waiting=30, kills=1, answers=1, queries=3, idle=0.5)
-        with bench_scale.postgresql() as place:
-            told = {one.what: one.value for one in bench_scale.measure_place(place, plan)}
-        assert told["PostgreSQL, 30 waiting: processes held"] <= 0
-        assert told["PostgreSQL, 30 waiting: case database, each"] > 1
-
-    def test_throughput(self) -> None:
-        """Cases come to their end. No flame graph is drawn: not everybody may trace processes."""
-        told = bench_throughput.measure(bench_throughput.Plan((1, 2), cases=2, pictures=None))
-        assert all(one.value > 0 for one in told if "stood still" not in one.what)
-
-    def test_hooks(self) -> None:
-        """Hooks are taken before and after the gateway is killed; the benchmark itself checks that none is lost."""
-        told = bench_hooks.measure(bench_hooks.Plan(rate=20, seconds=2, around=1, exports=1))
-        assert all(one.value > 0 for one in told if "hooks taken" in one.what or "acknowledged" in one.what)

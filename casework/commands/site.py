@@ -73,7 +73,15 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
     python = (sys.executable, "-m")
     children = []
     if "prefect" in ports:
-        serve = ("prefect", "server", "start", "--host", LOOPBACK, "--port", str(ports["prefect"]))
+        serve = (
+            "casework.engine.prefect_server",
+            "server",
+            "start",
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(ports["prefect"]),
+        )
         children.append(Child("prefect", (*python, *serve), f"{at['prefect']}/api/health", environment | SERVER))
     if sandbox:
         play = ("casework", "sandbox", "--port", str(ports["sandbox"]), "--aws-port", str(ports["aws"]))
