@@ -27,7 +27,7 @@ from casework.schema import waits
 from casework.standins import sandbox_time
 from casework.supervisor import choose_ports
 
-__all__ = ["BUSY", "Prefect", "Site", "descendants", "until"]
+__all__ = ["BUSY", "Prefect", "Site", "browser", "descendants", "until"]
 
 T = TypeVar("T")
 COMMAND = (sys.executable, "-m", "casework")
@@ -45,6 +45,13 @@ def until(what: str, look: Callable[[], T | None], seconds: float = PATIENCE_SEC
             return seen
         time.sleep(every)
     raise AssertionError(f"within {seconds:g} s there was no {what}")
+
+
+def browser(base_url: str = "") -> httpx.Client:
+    """A client that keeps no connection: after a 503 Prefect's server closes it, maybe while it is used again."""
+    return httpx.Client(
+        base_url=base_url, timeout=180, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+    )
 
 
 def descendants(pid: int) -> list[int]:
@@ -65,9 +72,7 @@ class Prefect:
     """The Prefect server's API, as its UI uses it."""
 
     def __init__(self, address: str) -> None:
-        # A kept connection could be closed by the server at the instant of its reuse.
-        fresh = httpx.Limits(keepalive_expiry=1)
-        self._web = httpx.Client(base_url=f"{address}/api", timeout=30, trust_env=False, limits=fresh)
+        self._web = browser(f"{address}/api")
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """What the API says; asked again, as a person would, while Prefect's SQLite is locked: nothing was done."""
@@ -225,8 +230,8 @@ class Site:
 
     # -- what can be seen
 
-    def case_of(self, ticket: int) -> Case | None:
-        """The newest case of a ticket, once its file is open."""
+    def case_of(self, ticket: int | str) -> Case | None:
+        """The newest case of a ticket (its number or key), once its file is open."""
         found = self.files.find(str(ticket))
         return found[0] if found else None
 

@@ -21,7 +21,6 @@ from itertools import count
 from statistics import quantiles
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
@@ -29,7 +28,7 @@ from casework.case import Kind
 from casework.people import Invitation
 from casework.schema import waits
 from tests.real.early import DECIDER, WAIT
-from tests.real.site import BUSY, Site, until
+from tests.real.site import BUSY, Site, browser, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 
@@ -121,12 +120,12 @@ class Watcher:
 
 
 class Browser:
-    """Whoever answers: a browser at a site's pages. Its connections end before a server gives them up."""
+    """Whoever answers: a browser at a site's pages."""
 
     def __init__(self, site: Site) -> None:
         self._gateway, self._prefect = site.addresses["gateway"], f"{site.addresses['prefect']}/api"
         self._secret = (site.home / "secret").read_bytes()
-        self._web = httpx.Client(timeout=180, trust_env=False, limits=httpx.Limits(keepalive_expiry=1))
+        self._web = browser()
 
     def decision_page(self, invitation: Invitation) -> str | None:
         """Open the personal decision page and send its form; why it was not taken, else None."""
