@@ -12,9 +12,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 CHUNKS = 4
 """How many chunks wait at most: with segments of 1 MiB, the memory that a stage may cost."""
+
+Chunk = TypeVar("Chunk", bytes, memoryview)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,14 @@ class _Unwanted(Exception):
 
 
 @contextmanager
-def ahead(chunks: Iterable[bytes], most: int = CHUNKS) -> Iterator[Iterator[bytes]]:
+def ahead(chunks: Iterable[Chunk], most: int = CHUNKS) -> Iterator[Iterator[Chunk]]:
     """The same chunks, taken from their source by a thread that is at most ``most`` chunks ahead.
 
     What the source raises is raised here in its place. At the block's end the source gives at most one chunk more
     and is closed by its thread; that is not waited for, because it may be waiting for a vault.
     """
     room = threading.Semaphore(most)
-    ready: queue.SimpleQueue[bytes | _End] = queue.SimpleQueue()
+    ready: queue.SimpleQueue[Chunk | _End] = queue.SimpleQueue()
     unwanted = threading.Event()
 
     def run() -> None:
@@ -55,7 +58,7 @@ def ahead(chunks: Iterable[bytes], most: int = CHUNKS) -> Iterator[Iterator[byte
             if close is not None:
                 close()
 
-    def taken() -> Iterator[bytes]:
+    def taken() -> Iterator[Chunk]:
         while not isinstance(found := ready.get(), _End):
             room.release()
             yield found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
+from casework.delivery.ahead import Chunk
+
 
 class Tally:
     """Size in bytes and SHA-256 of what has passed through :meth:`watch` so far."""
@@ -13,7 +15,7 @@ class Tally:
         self.size = 0
         self._sha256 = hashlib.sha256()
 
-    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def watch(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Pass the chunks on unchanged, counting and hashing each before it is handed over."""
         for chunk in chunks:
             self.size += len(chunk)
@@ -21,7 +23,7 @@ class Tally:
             yield chunk
 
     @classmethod
-    def of(cls, chunks: Iterable[bytes]) -> Tally:
+    def of(cls, chunks: Iterable[Chunk]) -> Tally:
         """The tally of a whole stream, which is read to its end and kept nowhere."""
         tally = cls()
         for _ in tally.watch(chunks):

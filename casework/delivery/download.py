@@ -7,7 +7,10 @@ time is served; several at once are refused, because nobody who downloads a file
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from casework.delivery.ahead import ahead
@@ -16,6 +19,9 @@ from casework.delivery.sealing import SEGMENT_BYTES, Opener
 
 MOST_COUNTED = 8 * SEGMENT_BYTES
 """How many bytes a stream may be counted for before they are sent: as many as the page's script asks for at once."""
+
+FEW_LEFT = 2 * SEGMENT_BYTES
+"""When so many counted bytes are left to send, the next are counted."""
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.IGNORECASE)
 
@@ -89,26 +95,60 @@ def plan(size: int, plain_sha256: str, range_header: str | None = None, if_range
     return Plan(206, start, end, size, tag) if start < end else refused
 
 
-def stream(answer: Plan, opener: Opener, links: Links, link_id: str, stream_id: str) -> Iterator[bytes]:
+def stream(answer: Plan, opener: Opener, links: Links, link_id: str, stream_id: str) -> Iterator[memoryview]:
     """Decrypt the planned bytes; what is handed out was counted before, and the next is decrypted meanwhile.
 
-    Counting is a write that waits for the disk, so it is done for more and more bytes at once: for the first block
-    alone, then for twice as many as before, up to :data:`MOST_COUNTED`. A link that is revoked, or a second stream of
-    the same claim, stops this one within that; a stream that breaks off has cost about twice what it gave.
+    A link that is revoked, or a second stream of the same claim, stops this one within :data:`MOST_COUNTED`.
     Raises :class:`StreamStopped`, :class:`~casework.delivery.sealing.SealBroken` and the vault's errors.
     """
     if answer.status == 416:
         return
-    left, counted, step = answer.length, 0, 0
-    with ahead(opener.read(answer.start, answer.end)) as blocks:
+
+    def count(size: int) -> None:
+        refusal = links.record_sent(link_id, stream_id, size)
+        if refusal is not None:
+            raise StreamStopped(link_id, refusal)
+
+    with ahead(opener.read(answer.start, answer.end)) as blocks, closing(Counting(count, answer.length)) as counting:
         for block in blocks:
-            if counted < len(block):
-                more = min(max(step, len(block) - counted), left - counted)
-                refusal = links.record_sent(link_id, stream_id, more)
-                if refusal is not None:
-                    raise StreamStopped(link_id, refusal)
-                counted += more
-                step = min(2 * more, MOST_COUNTED)
-            counted -= len(block)
-            left -= len(block)
+            counting.spend(len(block))
             yield block
+
+
+class Counting:
+    """Counts a stream's bytes before they are sent, for more and more of them at once.
+
+    Counting is a write that waits for the disk. It is done for the first block alone, then for as many bytes as were
+    sent: a stream that breaks off has cost at most twice what it gave. Once :data:`MOST_COUNTED` were sent, the next
+    bytes are counted in a thread while the last ones are sent; never more than that many are counted in advance.
+    """
+
+    def __init__(self, count: Callable[[int], None], size: int) -> None:
+        self._count = count
+        self._sent, self._counted, self._uncounted = 0, 0, size
+        self._thread = ThreadPoolExecutor(1, "count")
+        self._begun: tuple[Future[None], int] | None = None
+
+    def spend(self, size: int) -> None:
+        """Return when the next ``size`` bytes are counted, to be sent now. Raises what ``count`` raises."""
+        while self._counted < size:
+            if self._begun is None:
+                more = min(max(self._sent, size - self._counted), self._uncounted, MOST_COUNTED)
+                self._count(more)
+                self._uncounted -= more
+            else:
+                counted, more = self._begun
+                counted.result()
+                self._begun = None
+            self._counted += more
+        self._counted -= size
+        if self._begun is None and self._uncounted and self._sent >= MOST_COUNTED and self._counted <= FEW_LEFT:
+            more = min(MOST_COUNTED - self._counted, self._uncounted)
+            # The context goes along: counting asks for the clock that is in force.
+            self._begun = self._thread.submit(copy_context().run, self._count, more), more
+            self._uncounted -= more
+        self._sent += size
+
+    def close(self) -> None:
+        """Count no more. What is being counted is not waited for: its database may be away."""
+        self._thread.shutdown(wait=False, cancel_futures=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cryptography.exceptions import InvalidTag
@@ -31,6 +32,8 @@ _TAG_BYTES = 16
 _HEADER_BYTES = 1 + _SALT_BYTES + _PREFIX_BYTES
 _PLAIN_PER_SEGMENT = SEGMENT_BYTES - _TAG_BYTES
 _PLAIN_IN_FIRST = _PLAIN_PER_SEGMENT - _HEADER_BYTES
+_ROOMS = 16
+"""More segments than a stream has on their way at once; of those beyond, the memory is not used again."""
 
 ReadRange = Callable[[int, int], Iterable[bytes]]
 """Gives the bytes ``[start, end)`` of a sealed object; ``end`` is exclusive."""
@@ -80,17 +83,18 @@ class Opener:
         self._read_range = read_range
         self._opened: tuple[AESGCM, bytes] | None = None
 
-    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[memoryview]:
         """Yield the plaintext bytes ``[start, end)``; ``ValueError`` when the range is outside the file.
 
-        Raises :class:`SealBroken`; bytes yielded before that are authentic.
+        A piece's memory is used again once nobody holds the piece any more. Raises :class:`SealBroken`; bytes
+        yielded before that are authentic.
         """
         end = self._size if end is None else end
         if not 0 <= start <= end <= self._size:
             raise ValueError(f"range [{start}, {end}) is outside the {self._size} bytes of the file")
         return self._read(start, end)
 
-    def _read(self, start: int, end: int) -> Iterator[bytes]:
+    def _read(self, start: int, end: int) -> Iterator[memoryview]:
         if start == end and self._size > 0:
             return
         cipher, prefix = self._open()
@@ -98,9 +102,11 @@ class Opener:
         final = _segment_of(max(end - 1, start))
         last = _segment_count(self._size) - 1
         sealed = _exactly(self._read_range(*self._sealed_span(first, final)), self._lengths(first, final))
+        room = _Room()
         for number, segment in zip(range(first, final + 1), sealed, strict=True):
+            plain = room.of(len(segment) - _TAG_BYTES)
             try:
-                plain = cipher.decrypt(_nonce(prefix, number, number == last), segment, None)
+                cipher.decrypt_into(_nonce(prefix, number, number == last), segment, None, plain)
             except InvalidTag:
                 raise SealBroken(
                     f"segment {number} of {last + 1} does not open: it was altered, moved or sealed for "
@@ -111,6 +117,8 @@ class Opener:
             piece = plain[max(start - offset, 0) : end - offset]
             if piece:
                 yield piece
+            # From here on only the reader holds it, if at all.
+            del plain, piece
 
     def _open(self) -> tuple[AESGCM, bytes]:
         if self._opened is None:
@@ -128,6 +136,32 @@ class Opener:
     def _lengths(self, first: int, final: int) -> list[int]:
         spans = [self._sealed_span(number, number) for number in range(first, final + 1)]
         return [end - start for start, end in spans]
+
+
+class _Room:
+    """Memory for the segments of a stream, used again when it is free: fresh memory costs as much as decrypting.
+
+    It is free when nobody holds a view of it, and Python knows: a bytearray that is viewed cannot grow.
+    """
+
+    def __init__(self) -> None:
+        self._known: deque[bytearray] = deque(maxlen=_ROOMS)
+
+    def of(self, size: int) -> memoryview:
+        """Room for so many bytes, one segment's at most."""
+        reused = self._known and _is_free(self._known[0])
+        room = self._known.popleft() if reused else bytearray(_PLAIN_PER_SEGMENT)
+        self._known.append(room)
+        return memoryview(room)[:size]
+
+
+def _is_free(room: bytearray) -> bool:
+    try:
+        room.append(0)
+    except BufferError:
+        return False
+    room.pop()
+    return True
 
 
 def _cipher(key: bytes, salt: bytes, associated_data: bytes) -> AESGCM:

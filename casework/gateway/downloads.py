@@ -323,8 +323,8 @@ def _another_browser(request: Request) -> bool:
 
 
 async def _sending(
-    request: Request, first: bytes, rest: Iterator[bytes], sent: Callable[[], None]
-) -> AsyncIterator[bytes]:
+    request: Request, first: memoryview, rest: Iterator[memoryview], sent: Callable[[], None]
+) -> AsyncIterator[memoryview]:
     """Hand the blocks on; when nobody is there to take them any more, the framework cancels this."""
     yield first
     async for blocks in iterate_in_threadpool(iter(lambda: list(islice(rest, BLOCKS_AT_ONCE)), [])):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casework.delivery.download import StreamStopped, plan, stream
+from casework.delivery.download import MOST_COUNTED, Counting, StreamStopped, plan, stream
 from casework.delivery.links import ClaimToken, Links, Refusal
-from casework.delivery.sealing import Opener, seal
+from casework.delivery.sealing import SEGMENT_BYTES, Opener, seal
 from tests.delivery.conftest import Clock, sealed_file
 
 SHA = "a" * 64
@@ -76,6 +78,88 @@ def test_no_header_breaks_the_plan(header: str, size: int) -> None:
         assert found.status in (200, 206, 416)
 
 
+SIZES = [SEGMENT_BYTES] * 40 + [5]
+
+
+class Recorder:
+    """Takes note of what is counted, and by which thread."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.threads: list[str] = []
+
+    def __call__(self, size: int) -> None:
+        self.total += size
+        self.threads.append(threading.current_thread().name)
+
+
+def test_what_is_sent_was_counted() -> None:
+    """No byte is sent before it is counted; no more than twice what was sent is counted, nor 8 MiB in advance."""
+    recorder, sent = Recorder(), 0
+    with closing(Counting(recorder, sum(SIZES))) as counting:
+        for size in SIZES:
+            counting.spend(size)
+            assert sent + size <= recorder.total
+            _settle(counting)
+            assert recorder.total <= max(2 * sent, size)
+            assert recorder.total <= sent + size + MOST_COUNTED
+            sent += size
+    assert recorder.total == sent == sum(SIZES)
+
+
+def test_counting_goes_on_beside_the_sending() -> None:
+    """In a long stream the next bytes are counted by another thread, and those already counted go out meanwhile."""
+    recorder, asked, go = Recorder(), threading.Event(), threading.Event()
+
+    def count(size: int) -> None:
+        if threading.current_thread().name.startswith("count"):
+            asked.set()
+            assert go.wait(10)
+        recorder(size)
+
+    with closing(Counting(count, 40 * SEGMENT_BYTES)) as counting:
+        for _ in range(14):
+            counting.spend(SEGMENT_BYTES)
+        assert asked.wait(10)
+        before = recorder.total
+        counting.spend(SEGMENT_BYTES)
+        counting.spend(SEGMENT_BYTES)
+        assert recorder.total == before == 16 * SEGMENT_BYTES
+        go.set()
+        counting.spend(SEGMENT_BYTES)
+        assert recorder.total == 22 * SEGMENT_BYTES
+
+
+def test_counting_that_fails_beside_stops_the_stream() -> None:
+    """A refusal or a database that is away is raised before the first byte that it did not count."""
+
+    def count(_size: int) -> None:
+        if threading.current_thread().name.startswith("count"):
+            raise StreamStopped("l-1", Refusal.ENDED)
+
+    with closing(Counting(count, 40 * SEGMENT_BYTES)) as counting:
+        for _ in range(16):
+            counting.spend(SEGMENT_BYTES)
+        with pytest.raises(StreamStopped):
+            counting.spend(SEGMENT_BYTES)
+
+
+@given(st.lists(st.integers(1, SEGMENT_BYTES), max_size=60))
+def test_every_byte_is_counted_once(sizes: list[int]) -> None:
+    """Whatever the blocks' sizes, the bytes that were counted at a stream's end are the bytes of the stream."""
+    recorder = Recorder()
+    with closing(Counting(recorder, sum(sizes))) as counting:
+        for size in sizes:
+            counting.spend(size)
+    assert recorder.total == sum(sizes)
+
+
+def _settle(counting: Counting) -> None:
+    """Wait for what is being counted beside the sending."""
+    if counting._begun is not None:
+        counting._begun[0].result(10)
+
+
 TEXT = bytes(range(256)) * 12_000
 KEY = bytes(32)
 
@@ -101,7 +185,7 @@ def test_a_broken_download_goes_on(links: Links, clock: Clock) -> None:
     """The same claim resumes where it was cut; together the pieces are the file, and all are counted."""
     link_id, won, opener = serving(links, clock)
     first = stream(plan(len(TEXT), SHA), opener, links, link_id, opened_stream(links, link_id, won.value))
-    got = next(first)
+    got = bytes(next(first))
     first.close()
     rest = plan(len(TEXT), SHA, f"bytes={len(got)}-", TAG)
     got += b"".join(stream(rest, opener, links, link_id, opened_stream(links, link_id, won.value)))

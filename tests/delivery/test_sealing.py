@@ -210,3 +210,20 @@ def test_ranges_outside_the_file_are_refused() -> None:
     """Asking beyond the recorded size is an error of the caller."""
     with pytest.raises(ValueError, match="outside"):
         Opener(KEY, AD, 5, ranges_of(sealed(b"hello"))).read(0, 6)
+
+
+def test_pieces_that_are_held_keep_their_bytes() -> None:
+    """Whoever keeps every piece has the file: memory is used again only when nobody holds a view of it."""
+    pieces = list(Opener(KEY, AD, len(TEXT), ranges_of(WHOLE)).read())
+    assert b"".join(pieces) == TEXT
+
+
+def test_memory_is_used_again() -> None:
+    """A reader that lets each piece go has a long file opened in one piece's memory."""
+    size = 20 * SEGMENT_BYTES
+    data = b"".join(seal([bytes(size)], KEY, AD))
+    rooms = []
+    for piece in Opener(KEY, AD, size, ranges_of(data)).read():
+        if not any(piece.obj is room for room in rooms):
+            rooms.append(piece.obj)
+    assert len(rooms) <= 2
