@@ -38,6 +38,10 @@ class Browser:
         ranged = {} if end is None else {"Range": f"bytes={start}-{end - 1}"}
         return fetch(self._url, f"{self._page}/file", plain, start, {"Cookie": self._cookie, **ranged})
 
+    def pour(self) -> int:
+        """Fetch the file and look at nothing of it; how many bytes came."""
+        return pour(self._url, f"{self._page}/file", {"Cookie": self._cookie})
+
     def acknowledge(self, **said: object) -> dict[str, object]:
         """Say what arrived."""
         headers = {"Content-Type": "application/json", "Origin": self._url, "X-CSRF": self._csrf}
@@ -63,17 +67,31 @@ def fetch(url: str, path: str, plain: Plain, start: int = 0, headers: dict[str, 
         Path(plain.path).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as wanted,
     ):
-        connection.request("GET", path, headers=headers or {})
-        answer = connection.getresponse()
-        if answer.status not in (200, 206):
-            raise RuntimeError(f"GET of {plain.size} bytes got {answer.status}")
-        buffer = memoryview(bytearray(MIB))
         at = start
-        while count := answer.readinto(buffer):
-            if buffer[:count].tobytes() != wanted[at : at + count]:
-                raise RuntimeError(f"what came is not the file, within {count} bytes of {at}")
-            at += count
+        for arrived in _arriving(connection, path, headers):
+            if arrived.tobytes() != wanted[at : at + len(arrived)]:
+                raise RuntimeError(f"what came is not the file, within {len(arrived)} bytes of {at}")
+            at += len(arrived)
         return at - start
+
+
+def pour(url: str, path: str, headers: dict[str, str] | None = None) -> int:
+    """GET a file and do nothing with it, so that the server is what takes the time; how many bytes came."""
+    with _connection(url) as connection:
+        return sum(len(arrived) for arrived in _arriving(connection, path, headers))
+
+
+def _arriving(
+    connection: http.client.HTTPConnection, path: str, headers: dict[str, str] | None
+) -> Iterator[memoryview]:
+    """What comes, all in one buffer: each piece is good until the next is asked for."""
+    connection.request("GET", path, headers=headers or {})
+    answer = connection.getresponse()
+    if answer.status not in (200, 206):
+        raise RuntimeError(f"a GET of the file got {answer.status}")
+    buffer = memoryview(bytearray(MIB))
+    while count := answer.readinto(buffer):
+        yield buffer[:count]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import clock_gettime, perf_counter, process_time
 from typing import Any
 
 MIB = 1024 * 1024
@@ -43,12 +43,18 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A link that is ready, and what making it took: seconds, and memory in MB before and at most."""
+class Ready:
+    """A link that is ready."""
 
     token: str
     code: str
     link_id: str
+
+
+@dataclass(frozen=True)
+class Opened(Ready):
+    """A link that is ready, and what making it took: seconds, and memory in MB before and at most."""
+
     seal_seconds: float
     verify_seconds: float
     idle_mb: float
@@ -73,6 +79,11 @@ def memory(pid: int | str = "self") -> tuple[float, float]:
     """Resident memory of a process in MB (of 10^6 bytes): now, and the most it ever was."""
     told = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return tuple(int(told[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
+
+
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has used (clock_getcpuclockid(3), as glibc makes it for Linux)."""
+    return clock_gettime(~pid << 3 | 2)
 
 
 def forget_peak(pid: int) -> None:
@@ -181,7 +192,13 @@ def _delivery(place: Path) -> Any:
 
 
 def _worker(folder: str, act: str, *arguments: str) -> None:
-    acts: dict[str, Callable[..., object]] = {"deliver": _deliver, "many": _many, "received": _received}
+    acts: dict[str, Callable[..., object]] = {
+        "deliver": _deliver,
+        "many": _many,
+        "open": _open,
+        "received": _received,
+        "reissue": _reissue,
+    }
     _say(acts[act](_delivery(Path(folder)), *arguments))
 
 
@@ -209,6 +226,23 @@ def _many(delivery: Any, vault: str, told: str) -> object:
         asdict(_open_link(delivery, vault, Plain(**one), f"many-{number}"))
         for number, one in enumerate(json.loads(told))
     ]
+
+
+def _open(delivery: Any, link_id: str) -> object:
+    """Open all of a sealed file, read from its vault, and do nothing with it: seconds, and processor time."""
+    from casework.delivery.handover import open_sealed
+
+    file = delivery.links.get(link_id).file
+    began, used = perf_counter(), process_time()
+    for _ in open_sealed(file, delivery.keys, delivery.vaults[file.vault]).read():
+        pass
+    return {"seconds": perf_counter() - began, "processor": process_time() - used}
+
+
+def _reissue(delivery: Any, link_id: str) -> object:
+    """Another link to the same sealed file, which may be downloaded once more."""
+    links, until = delivery.links, datetime.now(UTC) + timedelta(days=7)
+    return asdict(_ready(delivery, links.reissue(link_id, links.get(link_id).file, until, by="70", reason="again")))
 
 
 def _received(delivery: Any, told: str) -> object:
@@ -248,12 +282,18 @@ def _open_link(delivery: Any, vault: str, plain: Plain, name: str) -> Opened:
     verify(sealed, delivery.keys, delivery.vaults[vault])
     verified = perf_counter()
     _, peak = memory()
+    ready = _ready(delivery, delivery.links.create(sealed, datetime.now(UTC) + timedelta(days=7)))
+    return Opened(
+        **asdict(ready), seal_seconds=stored - began, verify_seconds=verified - stored, idle_mb=idle, peak_mb=peak
+    )
+
+
+def _ready(delivery: Any, link: Any) -> Ready:
     links = delivery.links
-    link = links.make_ready(links.create(sealed, datetime.now(UTC) + timedelta(days=7)).link_id)
-    code = links.issue_code(link.link_id)
+    code = links.issue_code(links.make_ready(link.link_id).link_id)
     if not isinstance(code, str):
         raise TypeError(f"no code for a link that is ready: {code}")
-    return Opened(links.token(link.link_id), code, link.link_id, stored - began, verified - stored, idle, peak)
+    return Ready(links.token(link.link_id), code, link.link_id)
 
 
 class FolderVault:
