@@ -1,7 +1,9 @@
 """A process runs once for each occurrence of its subject.
 
 The same event delivered five times, twice at the same instant, asks for one occurrence; only when its case has
-ended can the same subject have the next one.
+ended can the same subject have the next one. What came of a subject while its case was on its way to the end opened
+nothing, and the case does not read it any more. So the end itself is a hint: it goes into the inbox together with the
+last entry, and whoever starts cases looks at the subject once more.
 """
 
 from __future__ import annotations
@@ -13,14 +15,24 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from casework.schema import cases, occurrences
+from casework.schema import cases, hooks, occurrences
 from casework.store import Store
 
-__all__ = ["AlreadyOpen", "Occurrence", "Occurrences"]
+__all__ = ["AlreadyOpen", "Occurrence", "Occurrences", "ended", "is_end"]
 
 
 class AlreadyOpen(RuntimeError):
     """A subject has one open case of a process at a time; this one has another."""
+
+
+def ended(process: str) -> str:
+    """What the end of a case of this process is called among the hints, beside the vendors' own events."""
+    return f"case.closed:{process}"
+
+
+def is_end(event: str) -> bool:
+    """Whether a hint is the end of a case."""
+    return event.startswith(ended(""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +169,8 @@ class Occurrences(Store):
                 f"{process} for {subject} is already open as case {latest.case_id}: nothing was done here."
             )
         return self._add(connection, process, subject, parameters, latest, case_id).number
+
+    def tell_end(self, connection: Connection, case_id: str, process: str, subject: str) -> None:
+        """Put the end of a case among the hints about its subject, in the transaction that ends it; once a case."""
+        told = {"vendor": "casework", "delivery": case_id, "event": ended(process), "subject": subject}
+        connection.execute(insert(hooks).values(**told, received_at=self.now(), tries=0))

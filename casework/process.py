@@ -94,6 +94,7 @@ class Process:
             with body.runtime.files.writing() as connection:
                 withdraw(connection, body.case_id)
                 body.append(Kind.CLOSED, "case", {"ending": ending}, connection=connection)
+                body.runtime.files.tell_end(connection, body.case_id, self.name, body.case.subject)
                 body.runtime.confidential.erase(connection, body.case_id)
             _show(body, self, ending)
             return ending

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,18 +15,19 @@ from sqlalchemy import Row, select
 
 from casework import tick
 from casework.answer import Offer, answer, forms
-from casework.case import Kind, digest
+from casework.case import Case, Kind, digest
 from casework.delivery.links import Link, Links
+from casework.occurrence import ended, is_end
 from casework.runtime import Runtime
-from casework.schema import waits
+from casework.schema import cases, waits
 from casework.systems.errors import NotFound, Temporary
 from casework.systems.mail import Mail
 from casework.systems.zendesk import Zendesk
-from deployments.triggers import started_by
+from deployments.triggers import TRIGGERS, started_by
 from policies import messages
-from tasks.zendesk import command_of, commands
+from tasks.zendesk import command_of, commands, replies
 
-__all__ = ["code_sender", "link_notes", "own_account", "starter", "tell_slack", "together"]
+__all__ = ["code_sender", "last_ended", "link_notes", "own_account", "starter", "tell_slack", "together"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,8 @@ def together(*followers: Follower) -> Follower:
 def starter(around: Runtime, zendesk: Zendesk) -> Follower:
     """Starts what a ticket's tags ask for, once per occurrence, when told (event, subject).
 
-    It also tells who commands something on the ticket too late.
+    Told that a case has ended, it starts the next occurrence when the customer has written what that case did not
+    hear: our last reply has solved the ticket over it. It also tells who commands something on the ticket too late.
 
     What it gives raises `SystemFault` when the ticket cannot be read now.
     """
@@ -62,12 +65,45 @@ def starter(around: Runtime, zendesk: Zendesk) -> Follower:
         except NotFound:
             logger.info("%s told of %s, which is not there any more; nothing is started.", event, subject)
             return
-        for trigger in started_by(system, ticket.tags, ticket.status):
+        if is_end(event):
+            closed = [one for one in TRIGGERS if event == ended(one.process) and ticket.status != "closed"]
+            wanted = [one for one in closed if _unheard(around, one.process, ticket.id)]
+        else:
+            wanted = started_by(system, ticket.tags, ticket.status)
+        for trigger in wanted:
             tick.start(around, trigger.process, subject, {"ticket": ticket.id})
         if event.endswith("ticket.comment_added") and ticket.status != "closed":
             _tell_late(around, zendesk, ticket.id)
 
     return start
+
+
+def last_ended(around: Runtime, process: str, subject: str) -> Case | None:
+    """The newest case of a process about a subject that has ended."""
+    same = (cases.c.process == process, cases.c.subject == subject, cases.c.closed_at.is_not(None))
+    with around.files.reading() as connection:
+        found = connection.execute(select(cases.c.case_id).where(*same).order_by(cases.c.occurrence.desc())).first()
+    return around.files.case(found.case_id) if found else None
+
+
+def _unheard(around: Runtime, process: str, ticket: int) -> bool:
+    """Whether the requester has written on a ticket since its last case listened last, and that has not heard it.
+
+    What is written while a case waits for somebody else is read by colleagues on the ticket. Zendesk's times are whole
+    seconds, so the second in which a question was settled counts.
+    """
+    case = last_ended(around, process, f"zendesk:ticket:{ticket}")
+    if case is None:
+        return False
+    since, heard = case.opened_at.replace(microsecond=0) + timedelta(seconds=1), set()
+    for entry in around.files.entries(case.case_id):
+        if entry.kind in (Kind.DECIDED, Kind.DEADLINE_PASSED, Kind.CANCEL_ASKED):
+            since = entry.at.replace(microsecond=0)
+        elif entry.kind is Kind.ANSWER_OFFERED:
+            heard.add(entry.payload["reference"])
+    return any(
+        said.at is not None and said.at >= since and said.reference not in heard for said in replies(ticket, told=0)
+    )
 
 
 def _tell_late(around: Runtime, zendesk: Zendesk, ticket: int) -> None:

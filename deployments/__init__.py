@@ -49,6 +49,7 @@ DEPLOYMENTS = (
     Deployment("data-export", "flows.data_export.data_export", ("casework", "customer")),
     Deployment("deliver-file", "flows.deliver_file.deliver_file", ("casework", "customer")),
     Deployment("document-change", "flows.document_change.document_change", ("casework", "customer")),
+    Deployment("document-survey", "flows.document_survey.document_survey", ("casework", "staff")),
     Deployment("inbox-digest", "flows.inbox_digest.inbox_digest", ("casework", "staff"), (_MORNINGS,)),
     Deployment(
         "onboard-reset-notice", "flows.onboard_reset_notice.onboard_reset_notice", ("casework", "customer"), (_RESETS,)

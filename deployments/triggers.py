@@ -10,7 +10,7 @@ from typing import Literal
 
 from policies.document_change import NUMBERS as DOCUMENT_CHANGE
 
-__all__ = ["TITLES", "TRIGGERS", "Title", "Trigger", "started_by", "titled"]
+__all__ = ["LOST_SURVEY", "TITLES", "TRIGGERS", "Title", "Trigger", "started_by", "titled"]
 
 ENDED = frozenset({"solved", "closed"})
 
@@ -36,6 +36,9 @@ class Title:
 
 
 TITLES = (Title(process="document-change", begins=DOCUMENT_CHANGE.jira.summary),)
+
+LOST_SURVEY = "document-survey"
+"""What a response to the survey has from which no ticket of Jira was made."""
 
 
 def started_by(system: str, tags: tuple[str, ...], status: str) -> list[Trigger]:

@@ -1,7 +1,7 @@
 """How colleagues are asked: in Slack, with reminders until it ends, and what their messages show afterwards.
 
-Used by every process that asks them, about a ticket of Zendesk or of Jira. The calendar is the office's, in which the
-data export's policy counts.
+Used by every process that asks them, about a ticket of Zendesk or of Jira, or a survey that has none. The calendar is
+the office's, in which the data export's policy counts.
 """
 
 from __future__ import annotations

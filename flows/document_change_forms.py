@@ -13,25 +13,21 @@ __all__ = [
     "Arrived",
     "Clarification",
     "Cleared",
+    "Filed",
     "FollowUp",
+    "LostTicket",
     "News",
     "Overdue",
     "Patience",
     "Reading",
-    "Reply",
     "Said",
     "Then",
+    "Ticketless",
 ]
 
 
 class Arrived(Form):
     """That the survey's answers can be read."""
-
-
-class Reply(Form):
-    """The customer's reply, by the id of its comment; the text stays on the ticket."""
-
-    comment: int
 
 
 class News(Form):
@@ -103,3 +99,29 @@ class FollowUp(Form):
     """What the operators do when a customer writes after the publication, or a ticket is opened again."""
 
     decision: Then = Field(description="What shall happen?")
+
+
+class Filed(Form):
+    """Which ticket was made from the survey."""
+
+    ticket: str
+
+
+class Ticketless(StrEnum):
+    NAMED = "go on with this ticket"
+    DROP = "drop it: no ticket is needed"
+
+
+class LostTicket(Form):
+    """What becomes of a response to the survey from which no ticket was made."""
+
+    decision: Ticketless = Field(description="What shall happen?")
+    ticket: str | None = Field(
+        None, pattern=r"^[A-Z][A-Z0-9_]{1,40}-[0-9]{1,12}$", description="To go on: the ticket's key in Jira"
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> LostTicket:
+        if (self.ticket is None) != (self.decision is Ticketless.DROP):
+            raise ValueError("name the ticket to go on with, and none to drop it")
+        return self

@@ -11,7 +11,7 @@ from collections import Counter
 from casework import clock
 from casework.process import process
 from flows.asking import office
-from flows.document_change import IN_THE_TEST
+from flows.document_change_request import IN_THE_TEST
 from policies.document_change import Notice
 from tasks import documents
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from policies.document_change_facts import Account, Ask, Change, Facts, Role, Subscription, Workload
+from policies.document_change_facts import Account, Ask, Change, Facts, Given, Role, Subscription, Workload
 from policies.document_change_numbers import NUMBERS, DocumentChangeNumbers
 
 __all__ = [
@@ -23,18 +23,22 @@ __all__ = [
     "Eligible",
     "Ending",
     "Facts",
+    "Given",
     "Incomplete",
     "Missing",
     "Notice",
     "Role",
     "State",
     "Subscription",
+    "Survey",
     "Workload",
     "after_silence",
     "decide",
+    "found_ticket",
     "least_loaded",
     "sounds_like_yes",
     "state",
+    "with_given",
 ]
 
 
@@ -73,6 +77,13 @@ class Notice(StrEnum):
 
     SENT = "sent"
     NOTHING_NEW = "nothing_new"
+
+
+class Survey(StrEnum):
+    """How the case of a response without a ticket ends; `FOUND` is followed by the ticket's key."""
+
+    FOUND = "found"
+    DROPPED = "dropped"
 
 
 class State(StrEnum):
@@ -144,6 +155,28 @@ def least_loaded(workloads: Iterable[Workload]) -> str:
     if not found:
         raise ValueError("nobody can be given the ticket: no colleague may be assigned in CS's project")
     return found[0].agent
+
+
+def with_given(workloads: Iterable[Workload], given: Iterable[Given]) -> tuple[Workload, ...]:
+    """The workloads once tickets that they do not count yet are given out, in their order.
+
+    One that nobody has yet will go to whoever `least_loaded` chooses. So cases that look at the same instant, each
+    with the tickets made before its own, choose what they would have chosen one after the other.
+    """
+    loads = {one.agent: one for one in workloads}
+    for one in given:
+        agent = one.agent or least_loaded(loads.values())
+        if agent in loads:
+            had = loads[agent]
+            last = max(one.at, had.last_assigned or one.at)
+            loads[agent] = had.model_copy(update={"open_tickets": had.open_tickets + 1, "last_assigned": last})
+    return tuple(loads.values())
+
+
+def found_ticket(ending: str) -> str | None:
+    """The ticket that the case of a response has found, by how that case ended."""
+    how, _, ticket = ending.partition(": ")
+    return ticket if how == Survey.FOUND else None
 
 
 def state(status: str, done: bool, numbers: DocumentChangeNumbers = NUMBERS) -> State:

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Account", "Ask", "Change", "Facts", "Role", "Subscription", "Workload"]
+__all__ = ["Account", "Ask", "Change", "Facts", "Given", "Role", "Subscription", "Workload"]
 
 
 class Subscription(StrEnum):
@@ -90,3 +90,10 @@ class Workload(_Fact):
     def since(self) -> float:
         """Seconds since the epoch of the last assignment; nobody waits longer than who never had one."""
         return self.last_assigned.timestamp() if isinstance(self.last_assigned, datetime) else float("-inf")
+
+
+class Given(_Fact):
+    """A ticket that CS got just before, with when it was made (UTC); `agent` is None while it is about to be given."""
+
+    agent: str | None = None
+    at: AwareDatetime

@@ -3,8 +3,8 @@ that is; and what the Monday notice needs of all cases that test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +14,7 @@ from casework.people import Identity
 from casework.step import lookup, reference, step
 from casework.systems import current
 from casework.systems.errors import NotFound
+from casework.systems.jira import Issue
 from casework.systems.product import MalformedAddress
 from casework.wait import Heard
 from policies import messages
@@ -22,12 +23,14 @@ from policies.document_change import (
     Account,
     Ask,
     Facts,
+    Given,
     Role,
     State,
     Subscription,
     Workload,
     sounds_like_yes,
     state,
+    with_given,
 )
 from tasks import jira
 from tasks.jira import JIRA
@@ -51,6 +54,8 @@ __all__ = [
 ]
 
 PROCESS = "document-change"
+MOST_RECENT = 50
+"""How many tickets of CS are read by key at most, to know who has the newest."""
 ROLES = {role.value: role for role in Role}
 SUBSCRIPTIONS = {one.value: one for one in Subscription}
 
@@ -195,13 +200,40 @@ def request_configuration(ticket: str, besides: tuple[str, ...]) -> str:
 
 
 @lookup
-def workloads() -> tuple[Workload, ...]:
-    """Everybody who can be given a ticket of CS, with what they have."""
+def workloads(task: str) -> tuple[Workload, ...]:
+    """Everybody who can be given this ticket of CS, with what they have of all that was made before it.
+
+    Jira's search lags behind: it counts what is older than some minutes, and what was made since is read by key.
+    """
     people, project = current().jira.people, current().places.jira.configuration_project
-    loads = [people.load(project, account) for account in people.assignable(project)]
-    return tuple(
-        Workload(agent=one.account_id, open_tickets=one.open, last_assigned=one.last_assigned) for one in loads
-    )
+    recent = list(_made_just_before(task))
+    oldest = recent[-1].key if recent else task
+    loads = [people.load(project, account, before=oldest) for account in people.assignable(project)]
+    counted = [Workload(agent=one.account_id, open_tickets=one.open, last_assigned=one.last_assigned) for one in loads]
+    support = current().places.jira.support_project
+    given = [
+        Given(agent=issue.assignee, at=issue.created)
+        for issue in reversed(recent)
+        if not issue.done and (issue.assignee or any(other.project == support for other in issue.links))
+    ]
+    return with_given(counted, given)
+
+
+def _made_just_before(task: str) -> Iterator[Issue]:
+    """CS's tickets that were made so shortly before this one that the search may not know them; newest first."""
+    jira = current().jira
+    project, _, number = task.rpartition("-")
+    since = jira.issue(task).created - timedelta(minutes=NUMBERS.assignment_index_minutes)
+    for earlier in range(int(number) - 1, max(0, int(number) - 1 - MOST_RECENT), -1):
+        try:
+            issue = jira.issue(f"{project}-{earlier}")
+        except NotFound:
+            continue  # deleted
+        if issue.project != project:
+            continue  # moved elsewhere: Jira answers with its new key
+        if issue.created < since:
+            return
+        yield issue
 
 
 @step(repeatable=True)

@@ -1,8 +1,9 @@
-"""The ticket that a question is about, wherever it is: a number is one of Zendesk, a key one of Jira."""
+"""What a question is about, wherever it is: a ticket of Zendesk (a number), one of Jira (a key), or a response to the
+survey that has no ticket (its form and token)."""
 
 from __future__ import annotations
 
-from tasks import jira, zendesk
+from tasks import jira, typeform, zendesk
 
 __all__ = ["Ticket", "link_to", "note"]
 
@@ -10,11 +11,18 @@ Ticket = int | str
 
 
 def link_to(ticket: Ticket) -> str:
-    """The ticket's page for colleagues."""
-    return jira.link_to(ticket) if isinstance(ticket, str) else zendesk.link_to(ticket)
+    """Its page for colleagues."""
+    if isinstance(ticket, str):
+        return typeform.page_of(ticket) if _is_response(ticket) else jira.link_to(ticket)
+    return zendesk.link_to(ticket)
 
 
-def note(ticket: Ticket, message: str, **values: object) -> int:
-    """An internal note for colleagues; the comment's id."""
-    write = jira.note if isinstance(ticket, str) else zendesk.note
-    return write(ticket, message, **values)  # type: ignore[arg-type]
+def note(ticket: Ticket, message: str, **values: object) -> int | None:
+    """An internal note for colleagues; the comment's id. None where there is no ticket to note anything on."""
+    if isinstance(ticket, str):
+        return None if _is_response(ticket) else jira.note(ticket, message, **values)
+    return zendesk.note(ticket, message, **values)  # type: ignore[arg-type]
+
+
+def _is_response(ticket: str) -> bool:
+    return "/" in ticket

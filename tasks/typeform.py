@@ -1,4 +1,8 @@
-"""The survey in Typeform: whether the answers that a ticket was made from can be read yet, and what they say."""
+"""The survey in Typeform: whether the answers that a ticket was made from can be read yet, what they say, and which
+ticket was made from a response.
+
+A response is named by its form and token, `Dq8mYt2K/4n9x`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,27 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from casework.people import Identity, Person
-from casework.step import lookup
+from casework.step import lookup, step
 from casework.systems import current
 from casework.systems.errors import NotFound
+from casework.systems.jql import contains, quote
 from casework.wait import Heard
 from policies.document_change import NUMBERS, Ask, Change
+from tasks.jira import JIRA
 
-__all__ = ["TYPEFORM", "Survey", "answers", "arrived", "survey", "token_of"]
+__all__ = [
+    "TYPEFORM",
+    "Survey",
+    "adopt",
+    "answers",
+    "arrived",
+    "filed",
+    "page_of",
+    "subject",
+    "survey",
+    "ticket_of",
+    "token_of",
+]
 
 TYPEFORM = Person(id="typeform")
 """Who answers when a response can be read."""
@@ -80,3 +98,48 @@ def survey(ticket: str) -> Survey:
     if change is None or isinstance(number, bool) or not isinstance(number, int | float) or number < 1 or number % 1:
         return Survey(test=test)
     return Survey(ask=Ask(change=change, documents=int(number)), test=test)
+
+
+# -- a response whose ticket is not known
+
+
+def ticket_of(response: str) -> str | None:
+    """The ticket that was made from a response, as far as Jira's search knows it by now."""
+    system, token = current(), response.rpartition("/")[2]
+    places = system.places.jira
+    field = places.survey_response_field
+    wanted = f"project = {quote(places.support_project)} AND {contains(field, token)}"
+    found = system.jira.search(wanted, (field,))
+    return next((issue.key for issue in found if issue.custom.get(field) == token), None)
+
+
+def filed(response: str) -> Iterable[Heard]:
+    """Whether there is a ticket of the response by now, and which."""
+    ticket = ticket_of(response)
+    if ticket is not None:
+        yield Heard(Identity(kind="system", value=JIRA.id), {"ticket": ticket}, f"jira:{ticket}")
+
+
+@step(repeatable=True)
+def adopt(ticket: str, response: str) -> bool:
+    """Let a ticket be the one of this response. False when there is no such ticket for support, or it has another one.
+
+    Sets a value, so again changes nothing.
+    """
+    system, token = current(), response.rpartition("/")[2]
+    places = system.places.jira
+    field = places.survey_response_field
+    try:
+        issue = system.jira.issue(ticket, (field,))
+    except NotFound:
+        return False
+    for_support = issue.key == ticket and issue.project == places.support_project
+    if not for_support or issue.custom.get(field) not in (None, "", token):
+        return False
+    system.jira.edit(ticket, custom={field: token})
+    return True
+
+
+def page_of(response: str) -> str:
+    """Where colleagues find the responses to this one's form in Typeform."""
+    return f"https://admin.typeform.com/form/{response.partition('/')[0]}/results#responses"

@@ -277,7 +277,7 @@ def test_the_document_change_page_is_that_of_the_code() -> None:
     assert set(column(page, "Endings")) == {ending.value for ending in document_change.Ending}
     assert set(column(page, "Messages")) == set(CATALOGUES["document_change"])
     assert set(column(page, "Decisions")) == {one.value for one in document_change.Missing}
-    for heading in ("Decisions", "What happens", "The Monday notice"):
+    for heading in ("Decisions", "What happens", "Whose turn it is", "A survey without a ticket", "The Monday notice"):
         for row in table(page, heading):
             assert "::test_" in row[-1], row[0]
 

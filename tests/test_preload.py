@@ -68,6 +68,7 @@ def test_a_leg_finds_everything(preloaded: dict[str, Any]) -> None:
         "data-export",
         "deliver-file",
         "document-change",
+        "document-survey",
         "inbox-digest",
         "onboard-reset-notice",
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from casework.sandbox import jira_fields
+from casework.sandbox import jira_fields, jira_index
 from casework.sandbox.hooks import Delivery, sign_jira
 from casework.sandbox.http import Json
 from casework.sandbox.jira_fields import refuse, stamp
@@ -36,7 +36,8 @@ def empty() -> Json:
         "histories",
         "properties",
     )
-    return {**{table: {} for table in tables}, "resolutions": {}, "rules": [], "pending": []}
+    site: Json = {**{table: {} for table in tables}, "resolutions": {}, "rules": [], "pending": []}
+    return {**site, "index": jira_index.empty()}
 
 
 def issue(world: World, key: str) -> Json:
@@ -96,6 +97,7 @@ def create(world: World, given: Json, links: list[tuple[str, str]], *, by: str) 
     jira["comments"][made["key"]] = []
     jira["histories"][made["key"]] = []
     jira["properties"][made["key"]] = {}
+    jira_index.changed(world, made)
     for direction, other in others:
         link(world, made if direction == "outwardIssue" else other, other if direction == "outwardIssue" else made)
     _tell(world, "jira:issue_created", made, by, {"issue_event_type_name": "issue_created"})
@@ -108,6 +110,7 @@ def edit(world: World, found: Json, given: Json, *, by: str) -> None:
     kept = jira_fields.taken(world, of, given)
     changed = {name: value for name, value in kept.items() if found["fields"].get(name) != value}
     items = [_change(world, name, found["fields"].get(name), value) for name, value in changed.items()]
+    jira_index.changing(world, found)
     found["fields"].update(changed)
     if items:
         _changed(world, found, items, by)
@@ -133,6 +136,7 @@ def transit(world: World, found: Json, number: str, given: Json, *, by: str) -> 
     if "resolution" in given and (not done or resolution not in jira["resolutions"]):
         raise refuse(400, resolution="The resolution is not valid here.")
     items = [_change(world, "status", fields["status"], way["to"])]
+    jira_index.changing(world, found)
     fields["status"], fields["resolution"] = way["to"], resolution if done else None
     _changed(world, found, items, by)
 
@@ -261,6 +265,7 @@ def _change(world: World, field: str, before: Any, after: Any) -> Json:
 def _changed(world: World, found: Json, items: list[Json], by: str) -> None:
     jira, now = world.state["jira"], stamp(world.now())
     found["fields"]["updated"] = now
+    jira_index.changed(world, found)
     number = str(world.next_number("jira.history", 40001))
     jira["histories"][found["key"]].append({"id": number, "author": by, "created": now, "items": items})
     changelog = {"id": number, "items": items}

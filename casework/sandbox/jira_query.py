@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
 
-from casework.sandbox import jira_fields
+from casework.sandbox import jira_fields, jira_index
 from casework.sandbox.http import Json, Refusal
 from casework.sandbox.jira_fields import refuse
 
@@ -34,6 +35,7 @@ _TEXTS = ("summary", "description")
 _TIMES = ("created", "updated")
 _CATEGORIES = {"to do": "new", "in progress": "indeterminate", "done": "done"}
 _WORD = re.compile(r"[\w-]+")
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def find(world: World, jql: str) -> list[Json]:
     keys = reader.order()
     if not tests:
         raise _wrong("Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
-    found = [one for one in world.state["jira"]["issues"].values() if all(test(one["fields"], one) for test in tests)]
+    found = [one for one, fields in jira_index.searched(world) if all(test(fields, one) for test in tests)]
     found.sort(key=lambda one: int(one["id"]), reverse=True)
     for name, descending in reversed(keys):
         found.sort(key=lambda one: _sort_key(one, name), reverse=descending)
@@ -155,6 +157,8 @@ class _Reader:
         return test
 
     def _compared(self, name: str, sign: str, text: str) -> Test:
+        if name == "key":
+            return self._older_or_newer(sign, self._meant(name, text))
         if name not in _TIMES:
             raise _wrong(f"The operator '{sign}' is not supported by the '{name}' field.")
         for form in ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d"):
@@ -166,10 +170,17 @@ class _Reader:
         else:
             raise _wrong(f"Date value '{text}' for field '{name}' is invalid.")
         limit = jira_fields.stamp(moment)
-        compare: dict[str, Callable[[str, str], bool]] = {
-            "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
-        }  # fmt: skip
-        return lambda fields, _issue: compare[sign](fields[name], limit)
+        return lambda fields, _issue: _COMPARE[sign](fields[name], limit)
+
+    def _older_or_newer(self, sign: str, key: str) -> Test:
+        """Keys are compared by their numbers, within their project."""
+        project, _, number = key.rpartition("-")
+
+        def test(_fields: Json, issue: Json) -> bool:
+            of, _, has = issue["key"].rpartition("-")
+            return bool(of == project) and _COMPARE[sign](int(has), int(number))
+
+        return test
 
     def _reading(self, name: str) -> Callable[[Json, Json], list[str]]:
         """How a field's values are read from an issue, as plain strings; none where it is empty."""

@@ -48,12 +48,15 @@ class JiraPeople:
         found = self._users(f"list who can be assigned in {project}", path, project=project)
         return tuple(sorted(user.account_id for user in found if user.active and user.kind == "atlassian"))
 
-    def load(self, project: str, account_id: str) -> Load:
+    def load(self, project: str, account_id: str, before: str | None = None) -> Load:
         """Open issues of the project that this person has, by Jira's estimate, and when they last got one.
 
-        The latter looks at the issues that they still have, newest change first, as far as is needed.
+        The latter looks at the issues that they still have, newest change first, as far as is needed. `before` is the
+        key of an issue: only those that were made earlier count, because the index may not know the newest yet.
         """
         theirs = f"project = {quote(project)} AND assignee = {quote(account_id)}"
+        if before is not None:
+            theirs += f" AND key < {quote(before)}"
         last: datetime | None = None
         for bean in self._search.beans(f"{theirs} ORDER BY updated DESC", history=True):
             if last is not None and bean.fields.updated <= last:

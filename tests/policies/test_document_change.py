@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from policies import document_change as policy
-from policies.document_change import NUMBERS, Ask, Change, Facts, Missing, Role, State, Subscription, Workload
+from policies.document_change import NUMBERS, Ask, Change, Facts, Given, Missing, Role, State, Subscription, Workload
 from policies.document_change_facts import Account
 from policies.document_change_numbers import DocumentChangeNumbers
 from policies.messages import CATALOGUES
@@ -166,6 +166,9 @@ def test_least_loaded(loads: list[tuple[str, int, int | None]], chosen: str) -> 
     assert policy.least_loaded(workloads) == chosen
 
 
+UNLIKE = LOADS.map(lambda loads: list({one.agent: one for one in loads}.values()))
+
+
 @given(LOADS, st.randoms())
 def test_the_choice_does_not_depend_on_order(loads: list[Workload], random: object) -> None:
     """Whoever lists them in another order chooses the same one, and nobody has less to do than the one chosen."""
@@ -175,6 +178,20 @@ def test_the_choice_does_not_depend_on_order(loads: list[Workload], random: obje
     assert policy.least_loaded(shuffled) == chosen
     (of,) = [one for one in loads if one.agent == chosen]
     assert all(of.open_tickets <= one.open_tickets for one in loads)
+
+
+@given(UNLIKE, st.lists(st.booleans(), max_size=8))
+def test_at_one_instant_as_one_after_the_other(loads: list[Workload], given_already: list[bool]) -> None:
+    """However many of the tickets made before its own are given out yet, a case chooses as if each had had its turn."""
+    in_turn: list[Given] = []
+    for number in range(len(given_already)):
+        agent = policy.least_loaded(policy.with_given(loads, in_turn))
+        in_turn.append(Given(agent=agent, at=NOW + timedelta(seconds=number)))
+    seen = [one if already else Given(at=one.at) for one, already in zip(in_turn, given_already, strict=True)]
+    after = policy.with_given(loads, in_turn)
+    assert policy.with_given(loads, seen) == after
+    assert sum(one.open_tickets for one in after) == sum(one.open_tickets for one in loads) + len(in_turn)
+    assert policy.with_given(loads, [Given(agent="has left", at=NOW)]) == tuple(loads)
 
 
 def test_nobody_to_choose_from() -> None:

@@ -11,7 +11,7 @@ import pytest
 import requests
 from jira import JIRA, JIRAError
 
-from casework.sandbox import People, World
+from casework.sandbox import People, World, jira_index
 from casework.sandbox.hooks import sign_jira
 from casework.sandbox.inprocess import requests_adapter
 from casework.sandbox.seed_documents import (
@@ -151,6 +151,8 @@ def test_credentials_are_demanded(jira: httpx.Client) -> None:
         ("project = CS AND resolution is not EMPTY", []),
         ("status = 'to do' AND key in (CS-1, CS-2)", ["CS-2", "CS-1"]),
         ("labels is EMPTY AND key = CS-1", ["CS-1"]),
+        ("project = CS AND key < 'CS-3'", ["CS-2", "CS-1"]),
+        ("key >= CS-4", ["CS-5", "CS-4"]),
         ("labels != x AND key = CS-1", []),
         ("summary ~ 'work 3'", ["CS-3"]),
         ('summary ~ "\\"work 3\\""', ["CS-3"]),
@@ -209,6 +211,7 @@ def test_searches_find_what_they_say(
         ("project = CS ORDER created", "Expecting 'BY'"),
         ("created > yesterday", "Date value"),
         ("key = CS-99", "does not exist"),
+        ("key < CS-99", "does not exist"),
     ],
 )  # fmt: skip
 def test_wrong_searches_are_refused(jira: httpx.Client, jql: str, says: str) -> None:
@@ -216,6 +219,25 @@ def test_wrong_searches_are_refused(jira: httpx.Client, jql: str, says: str) -> 
     answer = jira.post(f"{API}/search/jql", json={"jql": jql})
     assert answer.status_code == 400
     assert says in answer.json()["errorMessages"][0]
+
+
+def test_a_search_may_be_late(world: World, jira: httpx.Client) -> None:
+    """An index that lags finds what was, by each field's old value; who reads an issue by its key sees what is."""
+    jira_index.lag(world, 30)
+
+    def found(jql: str) -> list[str]:
+        answer = jira.post(f"{API}/search/jql", json={"jql": jql, "fields": ["summary"]}).json()
+        count = jira.post(f"{API}/search/approximate-count", json={"jql": jql}).json()["count"]
+        assert count == len(answer["issues"])
+        return [one["key"] for one in answer["issues"]]
+
+    assert jira.post(f"{API}/issue", **made(labels=["late"])).status_code == 201
+    assert jira.put(f"{API}/issue/CS-1", **edit(labels=["late"])).status_code == 204
+    assert jira.get(f"{API}/issue/CS-1").json()["fields"]["labels"] == ["late"]
+    assert found("project = CS AND labels = late") == []
+    assert found("project = CS AND labels is EMPTY AND key <= CS-2") == ["CS-2", "CS-1"]
+    jira_index.lag(world, 0)
+    assert found("project = CS AND labels = late") == ["CS-6", "CS-1"]
 
 
 def test_a_search_gives_ids_alone_unless_asked(jira: httpx.Client) -> None:

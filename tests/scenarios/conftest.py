@@ -22,7 +22,7 @@ from tests.scenarios.office import Office, empty
 
 LOOKING = [
     importlib.import_module(f"flows.{name}")
-    for name in ("asking", "data_export", "deliver_file", "document_change", "handing_over")
+    for name in ("asking", "data_export", "deliver_file", "document_change_request", "handing_over")
 ]
 """The modules whose waits look for themselves."""
 

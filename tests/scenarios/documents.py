@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from casework import systems, tick
 from casework.clock import NextWeekday
 from casework.engine.simulated import Run
@@ -17,7 +19,7 @@ from casework.reception_jira import survey_starter
 from casework.sandbox import aws, seed_documents
 from casework.sandbox.inprocess import httpx_transport
 from casework.sandbox.jira_issues import ROBOT
-from casework.systems.errors import Temporary
+from casework.schema import hooks
 from casework.systems.jira import Jira
 from casework.systems.typeform import Typeform
 from flows.asking import office as house
@@ -29,7 +31,7 @@ PAGE = "https://jira.example/browse/{issue}"
 
 
 class Studio(Office):
-    """One deployment with Jira and Typeform around it too. `unheard` are hints that have to be tried again."""
+    """One deployment with Jira and Typeform around it too."""
 
     def __init__(self, folder: Path, cloud: aws.Aws, url: str | None = None) -> None:
         super().__init__(folder, cloud, url)
@@ -61,10 +63,9 @@ class Studio(Office):
         connected = replace(connected, jira=self.jira, typeform=typeform, places=around)
         systems.use(connected)
         self.survey_starter = survey_starter(self.runtime, connected)
-        self.unheard: list[Hook] = []
 
     def hooks(self) -> None:
-        """Pass on what Jira and Typeform tell us too, but for what we did ourselves; what fails is tried again."""
+        """Write down what Jira and Typeform tell us too, but for what we did ourselves, and let it be handled."""
         while deliveries := [*self.world.take_deliveries("jira"), *self.world.take_deliveries("typeform")]:
             for sent in deliveries:
                 if sent.vendor == "typeform":
@@ -77,19 +78,18 @@ class Studio(Office):
         super().hooks()
 
     def hear(self, hook: Hook) -> None:
-        """Handle one hint, as the gateway does."""
-        self._survive(partial(tick.wake, self.runtime, hook.subject))
-        try:
-            self._survive(partial(self.survey_starter, hook.event, hook.subject))
-        except Temporary:
-            self.unheard.append(hook)
+        """Write one hint down, as the gateway does."""
+        self._survive(partial(self.inbox.store, [hook]))
 
-    def hear_again(self) -> None:
-        """Try the hints again that could not be handled."""
-        again, self.unheard = self.unheard, []
-        for hook in again:
-            self.hear(hook)
-        self.settle()
+    def follow(self, event: str, subject: str) -> None:
+        """Handle one hint, as the gateway does."""
+        super().follow(event, subject)
+        self.survey_starter(event, subject)
+
+    def unheard(self) -> list[str]:
+        """What hints are about that have to be tried again."""
+        with self.files.reading() as connection:
+            return list(connection.execute(select(hooks.c.subject).where(hooks.c.handled_at.is_(None))).scalars())
 
     # -- the people
 

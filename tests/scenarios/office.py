@@ -31,6 +31,7 @@ from casework.delivery.keys import KeyFile, KeyStore
 from casework.delivery.links import ClaimToken, Links
 from casework.delivery.vaults import DropboxVault, S3Vault
 from casework.engine.simulated import Run
+from casework.gateway.inbox import Inbox
 from casework.people import Identity, Invitation, Person, read_token
 from casework.reception import starter
 from casework.sandbox import aws, product
@@ -154,6 +155,7 @@ class Office(Desk):
         )
         delivery.use(self.delivery)
         self.reception = starter(self.runtime, zendesk)
+        self.inbox = Inbox(self.files, self.follow)
         self.wire = Wire()
         self.wire.watch_world(self.world)
         self.wire.watch_aws("s3", s3._client)
@@ -175,9 +177,16 @@ class Office(Desk):
                 self._survive(partial(tick.wake, self.runtime, f"asana:task:{heard['resource']['gid']}"))
         self.settle()
 
+    def follow(self, event: str, subject: str) -> None:
+        """Handle one hint, as the gateway does."""
+        tick.wake(self.runtime, subject)
+        self.reception(event, subject)
+
     def settle(self) -> None:
-        """Run everything that is due; a process that is killed meanwhile is started again."""
+        """Run everything that is due, hints in the inbox too; a process that is killed meanwhile is started again."""
         self._survive(super().settle)
+        while self._survive(self.inbox.work):
+            self._survive(super().settle)
 
     def _survive(self, act: Callable[[], T]) -> T:
         while True:

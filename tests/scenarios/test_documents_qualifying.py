@@ -194,13 +194,13 @@ def test_the_survey_comes_before_its_ticket(studio: Studio) -> None:
     """A response whose ticket is not made yet is tried again, and starts the case though the ticket's hook was lost."""
     token = studio.people.customer.answer_survey("user-201")
     studio.hooks()
-    assert len(studio.unheard) == 1
+    assert len(studio.unheard()) == 1
     assert not studio.engine.runs
     ticket = studio.people.customer.file_survey(token)
     studio.world.take_deliveries()
-    studio.hear_again()
+    studio.advance(minutes=1)
     assert studio.waiting(studio.case(ticket)) == ["configuration/1"]
-    assert studio.unheard == []
+    assert studio.unheard() == []
 
 
 @pytest.mark.parametrize("summary", ["Question", "document survey: Vellumgate", "Re: Document Survey: Vellumgate"])

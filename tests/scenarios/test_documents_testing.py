@@ -252,6 +252,30 @@ def test_operators_who_say_nothing_are_asked_again(studio: Studio, asked: tuple[
     assert studio.waiting(run) == ["configuration-overdue/2"]
 
 
+@pytest.mark.parametrize("question", ["configuration-dropped", "test-reading", "published-answer", "after-end"])
+def test_silence_of_colleagues(studio: Studio, asked: tuple[str, Run], question: str) -> None:
+    """Whatever colleagues are asked, they are asked again when they say nothing; the case neither ends nor goes on."""
+    ticket, run = asked
+    if question == "configuration-dropped":
+        studio.configure(ticket, "Canceled")
+    elif question == "test-reading":
+        studio.ready(ticket)
+    else:
+        studio.publish(ticket)
+    if question == "after-end":
+        studio.advance(hours=24.1)
+    if question != "configuration-dropped":
+        studio.write(ticket, "One more thing")
+    run = studio.case(ticket)
+    before = studio.kinds(ticket), studio.status(studio.task(ticket))
+    assert studio.waiting(run) == [f"{question}/1"]
+    studio.advance(days=8)
+    (wait,) = studio.waiting(run)
+    assert wait.partition("/")[0] == question
+    assert wait != f"{question}/1"
+    assert (studio.kinds(ticket), studio.status(studio.task(ticket))) == before
+
+
 @pytest.mark.parametrize("deleted", [False, True], ids=["canceled", "deleted"])
 def test_cs_drops_it(studio: Studio, asked: tuple[str, Run], deleted: bool) -> None:
     """A ticket of CS's that is closed unpublished, or deleted, is noticed; to wait on makes a new one."""
@@ -321,6 +345,72 @@ def test_a_reply_after_the_end(studio: Studio, asked: tuple[str, Run]) -> None:
     studio.people.agent.comment_issue(ticket, SUPPORT, "Done")
     studio.hooks()
     assert studio.case(ticket) is again
+
+
+@pytest.mark.parametrize("told", ["at once", "late", "never"])
+def test_a_reply_on_the_way_to_the_end(
+    studio: Studio, asked: tuple[str, Run], monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    """A reply between a case's last look and its last entry begins the next occurrence, whenever its hook comes.
+
+    A hook that is handled while the case is still open starts nothing; then the end of the case is what tells of it.
+    """
+    ticket, run = asked
+    closing, written = studio.jira.set_status, []
+
+    def close(key: str, status: str, resolution: str | None = None) -> bool:
+        if (key, status) == (ticket, "Closed") and not written:
+            written.append(studio.people.customer.comment_issue(ticket, "It has a mistake after all"))
+            deliveries = studio.world.take_deliveries("jira")
+            assert deliveries
+            if told == "at once":
+                studio.follow("comment_created", f"jira:issue:{ticket}")
+        return closing(key, status, resolution)
+
+    monkeypatch.setattr(studio.jira, "set_status", close)
+    studio.publish(ticket)
+    studio.advance(hours=24.1)
+    assert_closed(studio, run, "published")
+    if told == "late":
+        studio.follow("comment_created", f"jira:issue:{ticket}")
+        studio.settle()
+    again = studio.case(ticket)
+    assert again is not run
+    assert (studio.waiting(again), studio.status(ticket)) == (["after-end/1"], "Waiting for support")
+    studio.answer(again, OPERATOR, decision=CLOSE)
+    assert_closed(studio, again, "published")
+    studio.advance(days=1)
+    assert studio.case(ticket) is again
+
+
+@pytest.mark.parametrize("ending", ["withdrawn", "cancelled"])
+def test_a_reply_while_it_is_called_off(
+    studio: Studio, asked: tuple[str, Run], monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """So it is with every ending; what came before an operator called the case off does not start it again."""
+    ticket, run = asked
+    studio.ready(ticket)
+    studio.write(ticket, "We do not need it any more")
+    writing, written = studio.jira.add_comment, []
+
+    def add(key: str, text: str, *, public: bool) -> int:
+        made = writing(key, text, public=public)
+        if key == ticket and public and not written:
+            studio.engine.sleep(1)
+            written.append(studio.people.customer.comment_issue(ticket, "Or rather, go on"))
+        return made
+
+    monkeypatch.setattr(studio.jira, "add_comment", add)
+    if ending == "withdrawn":
+        studio.answer(run, SUPPORT, decision=WITHDRAWN)
+    else:
+        studio.engine.sleep(1)
+        studio.files.ask_to_cancel(run.case_id, OPERATOR, "not wanted")
+        studio.settle()
+    assert_closed(studio, run, ending)
+    again = studio.case(ticket)
+    assert again is not run
+    assert studio.waiting(again) == ["configuration/1"]
 
 
 def test_a_late_thank_you(studio: Studio, asked: tuple[str, Run]) -> None:

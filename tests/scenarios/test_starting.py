@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from casework import tick
+from casework import systems, tick
 from casework.case import Kind
+from casework.occurrence import ended
+from casework.schema import hooks
 from tests.scenarios.endings import assert_closed
 from tests.scenarios.office import Office
 
@@ -126,3 +130,62 @@ def test_reopened_while_it_runs(office: Office) -> None:
     office.reply(ticket)
     assert list(office.engine.runs.values()) == [run]
     assert office.waiting(run) == ["approval/1"]
+
+
+@pytest.mark.parametrize("told", ["at once", "never"])
+def test_a_reply_on_the_way_to_the_end(office: Office, monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    """A customer who replies while our last message is being written is not left with a solved ticket.
+
+    The reply has no hook of its own after the end: it opens the next occurrence because the end makes us look again.
+    """
+    ticket, run = office.ask("user-88")
+    assert office.waiting(run) == ["reason/1"]
+    writing, written = systems.current().zendesk.comment, []
+
+    def comment(number: int, body: str, public: bool, **more: Any) -> int:
+        if more.get("status") == "solved" and not written:
+            office.engine.sleep(1)
+            written.append(office.people.customer.reply(ticket, "We need it for Thistledown-Vantage"))
+            office.world.take_deliveries("zendesk")
+            if told == "at once":
+                office.follow("zen:event-type:ticket.comment_added", f"zendesk:ticket:{ticket}")
+        return writing(number, body, public, **more)
+
+    monkeypatch.setattr(systems.current().zendesk, "comment", comment)
+    office.advance(days=15)
+    assert_closed(office, run, "withdrawn")
+    assert written
+    again = office.run_of(ticket)
+    assert again is not run
+    assert office.waiting(again) == ["reason/1"]
+    assert len(office.engine.runs) == 2
+
+
+def test_the_end_by_itself_starts_nothing(office: Office) -> None:
+    """A case that ends looks again, and what the customer wrote before, heard or not, is no reason for another one."""
+    ticket, run = office.ask("user-88")
+    office.reply(ticket)
+    office.engine.sleep(5)
+    office.reply(ticket, "Do you have any news?")
+    assert office.waiting(run) == ["approval/1"]
+    office.engine.sleep(5)
+    office.note(ticket, "staff-13", "#deny no contract")
+    office.advance(days=1)
+    assert office.ending(run) is not None
+    assert list(office.engine.runs.values()) == [run]
+    with office.files.reading() as connection:
+        told = connection.execute(select(hooks).where(hooks.c.event == ended("data-export"))).all()
+    assert [(one.delivery, one.handled_at is not None) for one in told] == [(run.case_id, True)]
+
+
+def test_the_end_of_another_process_starts_nothing(office: Office) -> None:
+    """Only the case that ended is asked what it has heard: a file delivered on an old ticket begins no export."""
+    ticket, _ = office.ask("user-80")
+    office.engine.sleep(5)
+    office.people.customer.reply(ticket, "Why?")
+    office.world.take_deliveries("zendesk")
+    started = []
+    for process in ("deliver-file", "data-export"):
+        office.reception(ended(process), f"zendesk:ticket:{ticket}")
+        started.append(len(office.engine.runs))
+    assert started == [1, 2]

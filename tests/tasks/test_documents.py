@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from casework.sandbox import seed_documents
-from policies.document_change import Ask, Facts, Role, Subscription
+from casework.sandbox import jira_index, seed_documents
+from casework.systems.errors import NotFound
+from policies.document_change import Ask, Facts, Role, Subscription, least_loaded
 from tasks import documents, jira, typeform
 from tests.scenarios.documents import Studio
 
@@ -99,10 +100,61 @@ def test_a_ticket_made_by_hand(studio: Studio) -> None:
 
 
 def test_who_has_how_much(studio: Studio) -> None:
-    """Everybody who can be given CS's tickets, with how many are open."""
+    """Everybody who can be given CS's tickets, with how many are open of those that were made before this one."""
+    assert [loads(studio, f"CS-{number}") for number in (5, 1)] == [(3, 1, 0), (0, 0, 0)]
+    studio.people.agent.move_issue("CS-1", "Published on Engine", "staff-71")
+    assert loads(studio, configured(studio)) == (2, 1, 1)
+    with pytest.raises(NotFound):
+        loads(studio, "CS-4242")
+
+
+def configured(studio: Studio) -> str:
+    """A ticket of CS's that Jira's rule has just made from one of support's."""
+    ticket = ticket_of(studio, "user-201")
+    return str(documents.request_configuration.fn(ticket, ()))
+
+
+def loads(studio: Studio, task: str) -> tuple[int, ...]:
+    """How many open tickets each of the three in CS has, as a case sees it that gives out this one."""
     staff = {one.get("jira_id"): name for name, one in studio.world.state["roster"]["staff"].items()}
-    found = {staff[one.agent]: one.open_tickets for one in documents.workloads.fn()}
-    assert found == {"staff-71": 3, "staff-72": 1, "staff-73": 1}
+    found = {staff[one.agent]: one.open_tickets for one in documents.workloads.fn(task)}
+    assert sorted(found) == ["staff-71", "staff-72", "staff-73"]
+    return tuple(found[name] for name in sorted(found))
+
+
+def test_tickets_at_one_instant(studio: Studio) -> None:
+    """Two cases that look before either has given its ticket away come to different colleagues, index late or not."""
+    for lag in (0, 300):
+        jira_index.lag(studio.world, lag)
+        first, second = configured(studio), configured(studio)
+        chosen = {task: least_loaded(documents.workloads.fn(task)) for task in (second, first)}
+        assert chosen[first] != chosen[second]
+        for task, agent in chosen.items():
+            studio.jira.edit(task, assignee=agent)
+        studio.engine.sleep(400)
+
+
+def test_an_index_that_is_late(studio: Studio) -> None:
+    """What Jira's search does not know yet is counted all the same: given, given elsewhere, deleted, done."""
+    jira_index.lag(studio.world, 300)
+    staff = studio.world.state["roster"]["staff"]
+    tasks = [configured(studio) for _ in range(4)]
+    for task, agent in zip(tasks[:3], ("staff-72", "staff-72", "staff-73"), strict=True):
+        studio.jira.edit(task, assignee=staff[agent]["jira_id"])
+    counted = [studio.jira.people.load("CS", staff[name]["jira_id"]).open for name in ("staff-71", "staff-72")]
+    assert counted == [3, 1]
+    assert loads(studio, tasks[3]) == (3, 3, 2)
+    studio.people.agent.delete_issue(tasks[0])
+    studio.people.agent.move_issue(tasks[2], "Canceled", "staff-73")
+    assert loads(studio, tasks[3]) == (3, 2, 1)
+    studio.engine.sleep(60 * 11)
+    assert loads(studio, configured(studio)) == (3, 2, 1)
+
+
+def test_a_ticket_that_nobody_gives_out(studio: Studio) -> None:
+    """A new ticket that somebody in CS made for themselves and gave to nobody is not counted for anybody."""
+    studio.jira.create_issue("CS", "Task", "Our own", "Hello", reference="own")
+    assert loads(studio, configured(studio)) == (3, 1, 1)
 
 
 def test_only_customers_are_heard(studio: Studio) -> None:
