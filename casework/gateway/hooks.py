@@ -3,6 +3,8 @@
 The signature is checked over the raw bytes before anything is parsed. A hook without one leaves a line in the
 log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide", Jira
 "Webhooks", Typeform "Webhooks".
+
+Nothing here waits for the database in a thread of its own: many hooks at once wait together for the inbox's writer.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from asyncio import wrap_future
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
@@ -17,6 +20,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -48,7 +52,7 @@ class ZendeskDetail(BaseModel):
 class ZendeskEvent(BaseModel):
     """Of Zendesk's event envelope, what we keep."""
 
-    id: str = Field(min_length=1, max_length=120)
+    id: str = Field(pattern=r"^[!-~]{1,120}$")
     type: str = Field(pattern=r"^zen:event-type:[a-z_.]{1,100}$")
     subject: str = Field(pattern=r"^zen:[a-z_]{1,40}:[0-9]{1,20}$")
     detail: ZendeskDetail = ZendeskDetail()
@@ -167,44 +171,44 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
     routes = APIRouter()
     runtime = gateway.runtime
 
-    def taken(hooks: Sequence[Hook], *, ours: bool = False) -> Response:
-        fresh = inbox.store(hooks, handled=ours)
+    async def taken(hooks: Sequence[Hook], *, ours: bool = False) -> Response:
+        fresh = await wrap_future(inbox.storing(hooks, handled=ours))
         if fresh and not ours:
             news()
         return JSONResponse({"accepted": len(fresh), "known": len(hooks) - len(fresh)}, 202 if fresh else 200)
 
     @routes.post("/hooks/zendesk")
-    def zendesk(request: Request, body: Body) -> Response:
+    async def zendesk(request: Request, body: Body) -> Response:
         secret = _configured(gateway.zendesk_secret, "Zendesk")
         demand_signature("Zendesk", lambda: verify_zendesk(secret, body, request.headers, now=runtime.files.now()))
         event = _parsed(ZendeskEvent, body, "Zendesk")
         ours = event.detail.actor_id is not None and event.detail.actor_id == gateway.own_zendesk_id()
-        return taken([event.hook()], ours=ours)
+        return await taken([event.hook()], ours=ours)
 
     @routes.post("/hooks/asana/{name}")
-    def asana(name: str, request: Request, body: Body) -> Response:
+    async def asana(name: str, request: Request, body: Body) -> Response:
         offered = request.headers.get("x-hook-secret")
         if offered is not None:
-            return _handshake(runtime, name, offered)
-        kept = _kept(runtime, name)
+            return await run_in_threadpool(_handshake, runtime, name, offered)
+        kept = await run_in_threadpool(_kept, runtime, name)
         if kept is None:
             raise HTTPException(401, "This Asana webhook has not shaken hands yet. Nothing was stored.")
         demand_signature("Asana", lambda: verify_asana(kept, body, request.headers))
         hooks = [event.hook(name) for event in _parsed(AsanaDelivery, body, "Asana").events]
-        return taken(hooks) if hooks else JSONResponse({"accepted": 0, "known": 0})
+        return await taken(hooks) if hooks else JSONResponse({"accepted": 0, "known": 0})
 
     @routes.post("/hooks/jira")
-    def jira(request: Request, body: Body) -> Response:
+    async def jira(request: Request, body: Body) -> Response:
         secret = _configured(gateway.jira_secret, "Jira")
         demand_signature("Jira", lambda: verify_jira(secret, body, request.headers))
         event = _parsed(JiraEvent, body, "Jira")
-        return taken([event.hook(body)], ours=event.actor() is not None and event.actor() == gateway.own_jira_id())
+        return await taken([event.hook(body)], ours=event.actor() is not None and event.actor() == gateway.own_jira_id())
 
     @routes.post("/hooks/typeform")
-    def typeform(request: Request, body: Body) -> Response:
+    async def typeform(request: Request, body: Body) -> Response:
         secret = _configured(gateway.typeform_secret, "Typeform")
         demand_signature("Typeform", lambda: verify_typeform(secret, body, request.headers))
-        return taken([_parsed(TypeformEvent, body, "Typeform").hook()])
+        return await taken([_parsed(TypeformEvent, body, "Typeform").hook()])
 
     return routes
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +16,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, create_engine, select
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.testclient import TestClient
 
 from casework.case import CaseFiles, Kind
@@ -127,6 +129,7 @@ def test_oversized_hooks_are_cut_off(place: Place, honest: bool) -> None:
         b"[]",
         b"\xff\xfe",
         b'{"id": "e-1"}',
+        json.dumps({"id": "e\0", "type": "zen:event-type:x", "subject": "zen:ticket:1"}).encode(),
         json.dumps({"id": "e", "type": "zen:event-type:x", "subject": "zen:ticket:../1"}).encode(),
         json.dumps({"id": "e" * 500, "type": "zen:event-type:x", "subject": "zen:ticket:1"}).encode(),
     ],
@@ -207,9 +210,10 @@ class Killed(BaseException):
     """The gateway is killed."""
 
 
-def test_a_hook_is_handled_by_one_of_two_gateways(any_desk: Desk) -> None:
+def test_a_hook_is_handled_by_one_of_two_gateways(any_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two gateways that work through one inbox at the same time, each with connections of its own, share the hooks:
     both are in the middle of one at once, and none is handled by both."""
+    monkeypatch.setattr(inbox_module, "LOOKS", 5)
     url = any_desk.database.url.render_as_string(hide_password=False)
     databases = [connect(url), connect(url)]
     handled: list[str] = []
@@ -229,6 +233,147 @@ def test_a_hook_is_handled_by_one_of_two_gateways(any_desk: Desk) -> None:
     assert gateways[0].work() == 0
     for database in databases:
         database.dispose()
+
+
+class Slow:
+    """The transactions of one database, each of which waits to be let go before it is committed."""
+
+    def __init__(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = threading.Semaphore(0)
+        self.let_go = threading.Semaphore(0)
+        self.fail: BaseException | None = None
+        writing = desk.files.writing
+
+        @contextmanager
+        def slowly() -> Iterator[Connection]:
+            with writing() as connection:
+                yield connection
+                self.begun.release()
+                assert self.let_go.acquire(timeout=20)
+                if self.fail is not None:
+                    raise self.fail
+
+        monkeypatch.setattr(desk.files, "writing", slowly)
+
+
+def numbered(*numbers: int) -> list[Hook]:
+    return [Hook("zendesk", f"e-{number}", "x", f"zendesk:ticket:{number}") for number in numbers]
+
+
+def kept(desk: Desk) -> list[str]:
+    with desk.files.reading() as connection:
+        return sorted(connection.execute(select(hooks.c.delivery)).scalars())
+
+
+def test_hooks_that_come_together_are_committed_together(any_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes during a commit shares the next one; nobody is told that a hook is stored before its commit, and
+    of a hook that comes twice in one commit the second is known."""
+    slow = Slow(any_desk, monkeypatch)
+    inbox = Inbox(any_desk.files, lambda _event, _subject: None)
+    first = inbox.storing(numbered(0))
+    assert slow.begun.acquire(timeout=20)
+    others = [inbox.storing(numbered(number // 2)) for number in range(2, 42)]
+    assert not first.done()
+    slow.let_go.release()
+    assert first.result(20) == numbered(0)
+    assert slow.begun.acquire(timeout=20)
+    assert not any(one.done() for one in others)
+    assert kept(any_desk) == ["e-0"]
+    slow.let_go.release()
+    assert [one.result(20) for one in others] == [
+        numbered(number // 2) if number % 2 == 0 else [] for number in range(2, 42)
+    ]
+    assert not slow.begun.acquire(blocking=False), "there were two transactions"
+    assert len(kept(any_desk)) == 21
+
+
+def test_a_commit_that_fails_is_told_to_all_it_held(any_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the database goes away in a commit, everybody whose hook it held is told so, nothing of them is stored,
+    and what comes later is."""
+    with monkeypatch.context() as patched:
+        slow = Slow(any_desk, patched)
+        inbox = Inbox(any_desk.files, lambda _event, _subject: None)
+        first = inbox.storing(numbered(0))
+        assert slow.begun.acquire(timeout=20)
+        others = [inbox.storing(numbered(number)) for number in (1, 2, 3)]
+        slow.let_go.release()
+        first.result(20)
+        slow.fail = OperationalError("commit", {}, Exception("the server closed the connection"))
+        slow.let_go.release()
+        for one in others:
+            with pytest.raises(OperationalError):
+                one.result(20)
+        assert kept(any_desk) == ["e-0"]
+    assert inbox.store(numbered(0, 1, 2)) == numbered(1, 2)
+
+
+def test_a_hook_that_cannot_be_stored_takes_no_others_along(any_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook that the database does not take fails alone, and one for which nobody waits any more is not stored."""
+    with monkeypatch.context() as patched:
+        slow = Slow(any_desk, patched)
+        inbox = Inbox(any_desk.files, lambda _event, _subject: None)
+        first = inbox.storing(numbered(0))
+        assert slow.begun.acquire(timeout=20)
+        wrong = replace(numbered(1)[0], event=None)  # type: ignore[arg-type]
+        others = [inbox.storing(told_of) for told_of in (numbered(2), [*numbered(3), wrong], numbered(4), numbered(5))]
+        assert others[2].cancel()
+    for _ in range(4):
+        slow.let_go.release()
+    first.result(20)
+    assert others[0].result(20) == numbered(2)
+    with pytest.raises(IntegrityError):
+        others[1].result(20)
+    assert others[3].result(20) == numbered(5)
+    assert kept(any_desk) == ["e-0", "e-2", "e-5"]
+
+
+def test_a_delivery_of_thousands_of_events_is_stored(any_desk: Desk) -> None:
+    """As many events as a body can hold are stored at once; sent again with one more, only that one is new."""
+    inbox = Inbox(any_desk.files, lambda _event, _subject: None)
+    assert inbox.store(numbered(*range(14_000))) == numbered(*range(14_000))
+    assert inbox.store(numbered(*range(14_001))) == numbered(14_000)
+
+
+def test_hooks_that_say_the_same_are_one_look(any_desk: Desk) -> None:
+    """Of ten hooks that say the same of each of two tickets all are handled by one look at each; another event is
+    another look, and when a look fails all its hooks are tried again."""
+    away = {"zendesk:ticket:1"}
+    looks: list[tuple[str, str]] = []
+
+    def look(event: str, subject: str) -> None:
+        looks.append((event, subject))
+        if subject in away:
+            raise Temporary("Zendesk", "read ticket", "failed to answer", status=503)
+
+    inbox = Inbox(any_desk.files, look)
+    inbox.store([Hook("zendesk", f"e-{number}", "x", f"zendesk:ticket:{number % 2}") for number in range(20)])
+    inbox.store([Hook("zendesk", "e-other", "y", "zendesk:ticket:0")])
+    assert inbox.work() == 11
+    assert sorted(looks) == [("x", "zendesk:ticket:0"), ("x", "zendesk:ticket:1"), ("y", "zendesk:ticket:0")]
+    with any_desk.files.reading() as connection:
+        rows = connection.execute(select(hooks).where(hooks.c.handled_at.is_(None))).all()
+    assert [(row.subject, row.tries) for row in rows] == [("zendesk:ticket:1", 1)] * 10
+    assert all("HTTP 503" in row.problem for row in rows)
+    away.clear()
+    any_desk.engine.sleep(5)
+    assert inbox.work() == 10
+    assert len(looks) == 4
+
+
+def test_what_took_long_is_noted_before_the_next_look(any_desk: Desk) -> None:
+    """When looks take long, each is noted as done before the next one begins, and all of them get their turn; no
+    hook that waits for its own is taken for abandoned by another gateway."""
+    noted: list[int] = []
+
+    def take_long(_event: str, _subject: str) -> None:
+        with any_desk.files.reading() as connection:
+            noted.append(len(connection.execute(select(hooks).where(hooks.c.handled_at.is_not(None))).all()))
+        any_desk.engine.sleep(LONGEST_TRY.total_seconds() * 2 / 3)
+
+    inbox = Inbox(any_desk.files, take_long)
+    inbox.store(numbered(1, 2, 3))
+    assert inbox.work() == 3
+    assert noted == [0, 1, 2]
 
 
 def test_a_hook_of_a_killed_gateway_comes_due_again(any_desk: Desk) -> None:
