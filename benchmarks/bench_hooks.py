@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 from sqlalchemy import func, select
@@ -66,6 +67,14 @@ def killed(site: Live, vendor: Vendor, tickets: Sequence[int], plan: Plan) -> tu
     return taken, min(one.answered for one in taken if one.sent > dead) - dead
 
 
+def waited_for_a_core(pid: int) -> float:
+    """For how many seconds the first thread of a process has been ready to go on while others had the cores (proc(5)).
+
+    A gateway answers in that thread, so this is what a crowded machine adds to the answers of all hooks together.
+    """
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def _is_ready(site: Live) -> bool:
     try:
         return site.web.get(f"{site.site.addresses['gateway']}/ready").status_code == 200
@@ -82,10 +91,11 @@ def measure_site(name: str, site: Live, plan: Plan) -> list[Measure]:
     vendor = Vendor(site.site.addresses["gateway"])
     vendor.again("warm-up", others[0])
     gateway = [site.pid("gateway")]
-    before, began = trees(gateway).cpu_seconds, time.time()
+    before, waited, began = trees(gateway).cpu_seconds, waited_for_a_core(gateway[0]), time.time()
     steady = vendor.send(tickets, plan.rate, plan.seconds, "steady")
     took = time.time() - began
     cpu = (trees(gateway).cpu_seconds - before) / took
+    crowded = (waited_for_a_core(gateway[0]) - waited) / took
     behind = len(steady) - stored(site, "steady")[1]
     around, away = killed(site, vendor, tickets, plan)
 
@@ -110,6 +120,7 @@ def measure_site(name: str, site: Live, plan: Plan) -> list[Measure]:
         Measure(f"{name}: acknowledged, p50", answers.median, "ms"),
         Measure(f"{name}: sent later than due, p99", late.p99, "ms", "by the sender, which shares the cores"),
         Measure(f"{name}: the gateway's CPU", cpu * 100, "% of a core", "handling included"),
+        Measure(f"{name}: kept from a core", crowded * 100, "% of the time", "the thread that answers"),
         Measure(f"{name}: not yet handled at the end", behind, "hooks", f"of {len(steady):,}"),
         Measure(f"{name}: killed, until a hook is taken again", away, "s", f"{resent} were sent again"),
         Measure(f"{name}: until all were handled", drained, "s", f"{sum(sent.values()):,}: none lost, none doubled"),

@@ -5,6 +5,9 @@ On SQLite a transaction takes the write lock when it begins, so two writers queu
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ AWAY = (OperationalError, InterfaceError, TimeoutError)
 """What is raised while the database cannot be reached or is held by somebody else for too long."""
 
 BUSY_TIMEOUT_MS = 20_000
+LOOK_AGAIN_SECONDS = (0.0005, 0.003)
+"""From and to: after this, at random, who waits for SQLite's write lock looks whether it is free."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -50,9 +55,35 @@ def connect(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _take_write_lock(connection)
 
     return engine
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """Begin a transaction that may write, on SQLite.
+
+    SQLite's own wait sleeps longer each time, up to 100 ms, so a lock that is free every few milliseconds goes to
+    whoever came last, and the first waits for a second.
+
+    Raises:
+        OperationalError: others held the lock for as long as we wait.
+    """
+    raw: Any = connection.connection.driver_connection
+    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while time.monotonic() < end:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(random.uniform(*LOOK_AGAIN_SECONDS))  # noqa: S311 - no secret
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # what it raises is SQLAlchemy's
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 def migrate(engine: Engine) -> None:

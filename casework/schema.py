@@ -182,8 +182,12 @@ hooks = Table(
     Column("handled_at", Moment),
     Column("tries", Integer, nullable=False),
     Column("problem", String(400)),
-    Index("hooks_unhandled", "handled_at", "received_at"),
+    Column("due_at", Moment, nullable=False, server_default=text("'1970-01-01 00:00:00+00'")),
 )
+
+_waits, _is_handled = hooks.c.handled_at.is_(None), hooks.c.handled_at.is_not(None)
+Index("hooks_due", hooks.c.due_at, hooks.c.delivery, sqlite_where=_waits, postgresql_where=_waits)
+Index("hooks_handled", hooks.c.handled_at, sqlite_where=_is_handled, postgresql_where=_is_handled)
 
 asana_hooks = Table(
     "hook_secrets",

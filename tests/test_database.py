@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy.exc import OperationalError
 
-from casework import schema
+from casework import database, schema
+from casework.case import CaseFiles
 from casework.database import connect, migrate
 from casework.delivery import certificates, link
+from casework.gateway.inbox import Inbox
 from casework.people import ANY, Quorum
 
 TABLES = [schema.metadata, link.metadata]
@@ -131,6 +135,66 @@ def test_an_sqlite_transaction_has_the_lock_from_its_beginning(tmp_path: Path) -
             second.exec_driver_sql("BEGIN IMMEDIATE")
     engine.dispose()
     other.dispose()
+
+
+def test_a_writer_looks_often_whether_the_lock_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for SQLite's write lock looks again within milliseconds however long it has waited, and has the lock
+    at the first look after it is free."""
+    engines = [connect(f"sqlite:///{tmp_path}/cases.db") for _ in range(2)]
+    holder = engines[0].connect()
+    holder.begin()
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 200:
+            holder.commit()
+
+    monkeypatch.setattr(database.time, "sleep", sleep)
+    with engines[1].begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == database.BUSY_TIMEOUT_MS
+    assert len(slept) == 200
+    assert max(slept) <= 0.003
+    holder.close()
+    for engine in engines:
+        engine.dispose()
+
+
+def test_a_writer_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When SQLite's write lock does not come free, whoever waits is told that the database is locked, and what it
+    does next waits as before."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
+    engines = [connect(f"sqlite:///{tmp_path}/cases.db") for _ in range(2)]
+    with engines[0].begin(), pytest.raises(OperationalError, match="database is locked"), engines[1].begin():
+        pass
+    with engines[1].begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 20
+    for engine in engines:
+        engine.dispose()
+
+
+def test_hooks_that_wait_while_the_release_changes_are_due_at_once(url: str) -> None:
+    """A hook that waits when the database is brought from 0004 on, and one that a gateway of the older release still
+    writes after that, are handled at the next look."""
+    engine = connect(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    written = text(
+        "INSERT INTO hooks (vendor, delivery, event, subject, received_at, tries)"
+        " VALUES ('zendesk', :delivery, 'x', 'zendesk:ticket:1', '2026-03-02 09:00:00+00', 3)"
+    )
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        connection.execute(written, {"delivery": "before"})
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(written, {"delivery": "after"})
+    handled: list[str] = []
+    files = CaseFiles(engine, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), "test")
+    assert Inbox(files, lambda _event, subject: handled.append(subject)).work() == 2
+    assert handled == ["zendesk:ticket:1"]
+    engine.dispose()
 
 
 def test_questions_asked_before_several_could_be_asked_go_on(url: str) -> None:

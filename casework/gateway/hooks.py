@@ -202,7 +202,9 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
         secret = _configured(gateway.jira_secret, "Jira")
         demand_signature("Jira", lambda: verify_jira(secret, body, request.headers))
         event = _parsed(JiraEvent, body, "Jira")
-        return await taken([event.hook(body)], ours=event.actor() is not None and event.actor() == gateway.own_jira_id())
+        return await taken(
+            [event.hook(body)], ours=event.actor() is not None and event.actor() == gateway.own_jira_id()
+        )
 
     @routes.post("/hooks/typeform")
     async def typeform(request: Request, body: Body) -> Response:

@@ -1,8 +1,9 @@
 """The hook inbox: what vendors tell us is written down before they are answered, and handled afterwards.
 
 A hook is a hint that something is new, so only ids are kept of it: what happened, to what. It is tried until
-it is handled, by one gateway at a time: a try counts from its beginning, so a gateway that is killed in it leaves the
-hook to whoever looks next. Handling it again later is harmless, because whoever handles it looks at the truth.
+it is handled, by one gateway at a time: whoever takes it up makes it due again for when that try is over, so a
+gateway that is killed in it leaves the hook to whoever looks next. Handling it again later is harmless, because
+whoever handles it looks at the truth.
 
 A commit costs the same for one hook as for a hundred. So one thread writes: hooks that come while it commits are
 stored together by its next transaction, each acknowledged only after the one that holds it; they are taken up and
@@ -19,14 +20,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from casework import database
 from casework.case import CaseFiles
 from casework.gateway.faults import told
 from casework.schema import hooks
 
-__all__ = ["LONGEST_TRY", "Hook", "Inbox", "patience", "tries_within"]
+__all__ = ["LONGEST_TRY", "Hook", "Inbox", "pause"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,22 +71,9 @@ class _Delivery:
     fresh: Future[list[Hook]] = field(default_factory=Future)
 
 
-def patience(tries: int) -> timedelta:
-    """How long after its arrival a hook that failed `tries` times is due: pauses double up to ten minutes."""
-    return sum((_pause(number) for number in range(tries)), timedelta())
-
-
-def tries_within(age: timedelta) -> int:
-    """How many tries a hook of this age has behind it: the next one is due when it is older."""
-    tries, due = 0, timedelta()
-    while due <= age:
-        due += _pause(tries)
-        tries += 1
-    return tries
-
-
-def _pause(number: int) -> timedelta:
-    doubled: timedelta = FIRST_PAUSE * 2 ** min(number, 10)
+def pause(tries: int) -> timedelta:
+    """How long a hook rests that has failed so often, at least once: it doubles from five seconds to ten minutes."""
+    doubled: timedelta = FIRST_PAUSE * 2 ** min(tries - 1, 10)
     return min(doubled, LONGEST_PAUSE)
 
 
@@ -146,7 +135,8 @@ class Inbox:
 
     def _store(self, group: Sequence[_Delivery]) -> None:
         try:
-            fresh = self._files.contested(lambda connection: self._insert(connection, group))
+            with self._files.writing() as connection:
+                fresh = self._insert(connection, group)
         except BaseException as error:  # noqa: BLE001 - raised by the futures, for which somebody waits
             if len(group) > 1 and not isinstance(error, database.AWAY):
                 for delivery in group:  # one that the database does not take is no fault of the others
@@ -161,34 +151,30 @@ class Inbox:
     def _insert(self, connection: Connection, group: Sequence[_Delivery]) -> list[list[Hook]]:
         """Of each delivery, the hooks that are new."""
         now = self._files.now()
-        told_of = list({hook.key for delivery in group for hook in delivery.hooks})
-        known: set[Key] = set()
-        for start in range(0, len(told_of), GROUP):  # PostgreSQL takes no list of many thousands
-            known.update(map(_key, connection.execute(_among(told_of[start : start + GROUP]))))
+        rows: dict[Key, dict[str, Any]] = {}
+        for delivery in group:
+            for hook in delivery.hooks:
+                rows.setdefault(hook.key, _row(hook, now, handled=delivery.handled))
+        # In one order, so that two gateways that store the same wait for each other in one direction only.
+        ordered = [rows[key] for key in sorted(rows)]
+        new = set(map(_key, connection.execute(_STORE[connection.dialect.name], ordered))) if ordered else set()
         fresh: list[list[Hook]] = []
-        rows: list[dict[str, Any]] = []
         for delivery in group:
             fresh.append([])
             for hook in delivery.hooks:
-                if hook.key in known:
-                    continue
-                known.add(hook.key)
-                fresh[-1].append(hook)
-                rows.append(_row(hook, now, handled=delivery.handled))
-        if rows:
-            # In one order, so that two gateways that store the same wait for each other in one direction only.
-            connection.execute(insert(hooks), sorted(rows, key=lambda row: (row["vendor"], row["delivery"])))
+                if hook.key in new:
+                    new.remove(hook.key)
+                    fresh[-1].append(hook)
         return fresh
 
     # -- handling
 
     def _due(self) -> Sequence[Row[Any]]:
-        now = self._files.now()
+        due = (hooks.c.handled_at.is_(None), hooks.c.due_at <= self._files.now())
         with self._files.reading() as connection:
-            rows = connection.execute(
-                select(hooks).where(hooks.c.handled_at.is_(None)).order_by(hooks.c.received_at, hooks.c.delivery)
+            return connection.execute(
+                select(hooks).where(*due).order_by(hooks.c.due_at, hooks.c.delivery).limit(ROUND)
             ).all()
-        return [row for row in rows if row.received_at + patience(row.tries) <= now][:ROUND]
 
     def _try(self, rows: Sequence[Row[Any]]) -> tuple[int, list[list[Row[Any]]]]:
         """Take these up together, and look; how many were handled, and what is left for lack of time."""
@@ -204,9 +190,15 @@ class Inbox:
                 handled += alike
                 continue
             now = self._files.now()
-            outcomes += [(row, {"tries": tries_within(now - row.received_at), "problem": problem}) for row in alike]
+            for row in alike:
+                tries = taken[_key(row)]
+                outcomes.append((row, {"due_at": now + pause(tries), "tries": tries, "problem": problem}))
         # Given back as they were, to this gateway or another.
-        outcomes += [(row, {"tries": row.tries, "problem": row.problem}) for alike in looks for row in alike]
+        outcomes += [
+            (row, {"due_at": row.due_at, "tries": row.tries, "problem": row.problem})
+            for alike in looks
+            for row in alike
+        ]
         if taken:
             self._writer.submit(self._settle, taken, handled, outcomes).result()
         return len(handled), looks
@@ -225,17 +217,13 @@ class Inbox:
 
     def _take(self, rows: Sequence[Row[Any]]) -> dict[Key, int]:
         """Begin a try of each, for as long as one may last; their numbers, without those another gateway has."""
-        now = self._files.now()
+        over = self._files.now() + LONGEST_TRY
         seen = {_key(row): row for row in rows}
         free = _among(seen).where(hooks.c.handled_at.is_(None)).with_for_update(skip_locked=True)
         with self._files.writing() as connection:
-            taken = {
-                _key(row): tries_within(now - row.received_at + LONGEST_TRY)
-                for row in connection.execute(free)
-                if row.tries == seen[_key(row)].tries
-            }
+            taken = {_key(row): row.tries + 1 for row in connection.execute(free) if row.tries == seen[_key(row)].tries}
             if taken:
-                values = [_named(key) | {"tries": tries} for key, tries in taken.items()]
+                values = [_named(key) | {"tries": tries, "due_at": over} for key, tries in taken.items()]
                 connection.execute(update(hooks).where(*_THIS), values)
         return taken
 
@@ -260,6 +248,12 @@ class Inbox:
                 connection.execute(update(hooks).where(*_THIS, *untouched), values)
 
 
+_KEY = (hooks.c.vendor, hooks.c.delivery)
+_STORE = {
+    "sqlite": sqlite.insert(hooks).on_conflict_do_nothing().returning(*_KEY),
+    "postgresql": postgresql.insert(hooks).on_conflict_do_nothing().returning(*_KEY),
+}
+"""Writes hooks down and gives the keys of those that were not known."""
 _THIS = (hooks.c.vendor == bindparam("this_vendor"), hooks.c.delivery == bindparam("this_delivery"))
 
 
@@ -272,7 +266,7 @@ def _key(row: Row[Any]) -> Key:
 
 
 def _among(keys: Collection[Key]) -> Select[Any]:
-    return select(hooks).where(tuple_(hooks.c.vendor, hooks.c.delivery).in_(keys))
+    return select(hooks).where(tuple_(*_KEY).in_(keys))
 
 
 def _alike(rows: Sequence[Row[Any]]) -> dict[tuple[str, str], list[Row[Any]]]:
@@ -290,6 +284,7 @@ def _row(hook: Hook, now: datetime, *, handled: bool) -> dict[str, Any]:
         "event": hook.event,
         "subject": hook.subject,
         "received_at": now,
+        "due_at": now,
         "handled_at": now if handled else None,
         "tries": 0,
     }

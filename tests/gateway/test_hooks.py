@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.testclient import TestClient
 
@@ -24,7 +22,7 @@ from casework.case import CaseFiles, Kind
 from casework.database import connect
 from casework.gateway import create_app
 from casework.gateway import inbox as inbox_module
-from casework.gateway.inbox import LONGEST_PAUSE, LONGEST_TRY, Hook, Inbox, patience, tries_within
+from casework.gateway.inbox import LONGEST_PAUSE, LONGEST_TRY, Hook, Inbox, pause
 from casework.schema import asana_hooks, hooks
 from casework.systems.errors import Temporary
 from tests.desk import Desk
@@ -416,6 +414,27 @@ def test_whoever_takes_too_long_changes_nothing_by_failing(any_desk: Desk) -> No
     assert row.problem is None
 
 
+def test_a_look_at_the_inbox_reads_only_what_is_due(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many hooks wait for their next try, a round reads from an index those that are due, oldest first, and
+    no more than it handles."""
+    monkeypatch.setattr(inbox_module, "ROUND", 3)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT") and "FROM hooks" in statement:
+            asked.append((statement, parameters))
+
+    engine = place.desk.files.engine
+    event.listen(engine, "before_cursor_execute", note)
+    assert place.inbox().work() == 0
+    event.remove(engine, "before_cursor_execute", note)
+    ((statement, parameters),) = asked
+    with place.desk.files.reading() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert [row.detail for row in plan] == ["SEARCH hooks USING INDEX hooks_due (due_at<?)"]
+    assert 3 in parameters
+
+
 def test_hooks_that_always_fail_do_not_keep_others_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many old hooks wait for their next try, a new one is handled at once."""
     monkeypatch.setattr(inbox_module, "ROUND", 3)
@@ -430,13 +449,6 @@ def test_hooks_that_always_fail_do_not_keep_others_out(place: Place, monkeypatch
     assert place.hints == [("ticket.tags_changed", "zendesk:ticket:4711")]
 
 
-@given(age=st.timedeltas(timedelta(0), timedelta(days=3)))
-def test_the_next_try_is_the_first_that_is_not_past(age: timedelta) -> None:
-    """The tries behind a hook of some age put the next one after it, and the one before not after it."""
-    tries = tries_within(age)
-    assert patience(tries - 1) <= age < patience(tries)
-
-
 def test_an_unknown_error_keeps_its_words_to_itself(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """The text of an unforeseen error reaches neither the table nor the log: it might quote a person."""
     place.zendesk()
@@ -448,7 +460,7 @@ def test_an_unknown_error_keeps_its_words_to_itself(place: Place, caplog: pytest
 
 def test_pauses_grow_to_ten_minutes() -> None:
     """The pauses between tries double from five seconds and stop growing at ten minutes."""
-    pauses = [(patience(n + 1) - patience(n)).total_seconds() for n in range(60)]
+    pauses = [pause(tries).total_seconds() for tries in range(1, 60)]
     assert pauses[:4] == [5, 10, 20, 40]
     assert max(pauses) == pauses[-1] == 600
 
