@@ -17,7 +17,7 @@ import sqlite3
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ import psycopg
 from benchmarks.bench_answers import Played, play
 from benchmarks.filling import asked_of, fill
 from benchmarks.live import Database, Live, live, postgres
-from benchmarks.processes import trees
+from benchmarks.processes import busy, trees
 from benchmarks.report import Measure, Spread, asked_quick, report, show
 from casework.inbox import open_questions
 from tests.real.site import descendants, until
@@ -106,28 +106,40 @@ def pattern(site: Live) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Seconds from the start of a worker's process until it took the run that was due, and until the next step."""
+    """Seconds from the start of a worker's process until it took the run that was due, until the leg's process was
+    there, and until the next step; and the CPU seconds until then, its own with what it started, and the machine's."""
 
     taken: float
+    born: float
     acted: float
+    cpu: float
+    busy: float
 
 
-def kills(site: Live, kind: str, waiting: int, times: int) -> list[Restart]:
-    """Kill a worker with -9 while cases wait, answer one while it is down, start it again; so many times."""
-    with site.worker(KILLED, kind) as worker:
+def fill_up(site: Live, waiting: int) -> list[str]:
+    """So many cases that wait, and a worker that is dead."""
+    with site.worker(KILLED, site.kind()) as worker:
         cases = fill(site, pattern(site), range(waiting))
         _kill(worker)
+    return cases
+
+
+def kills(site: Live, cases: Sequence[str], times: int) -> list[Restart]:
+    """Answer one of the cases that wait while the worker is dead, start it, and kill it with -9; so many times."""
+    kind = site.kind()
     restarts = []
     for number, case in enumerate(cases[:times]):
         site.send(case, EARLIER_ANSWERS, asked_of(number))
         until("scheduled run", lambda case=case: site.site.prefect.state(case)[0] == "SCHEDULED", every=0.1)
-        began = time.time()
+        began, before = time.time(), busy()
         with site.worker(KILLED, kind) as worker:
-            acted = site.world.effect(case, EARLIER_ANSWERS).at
+            effect = site.world.effect(case, EARLIER_ANSWERS)
+            cpu, machine = trees([worker.pid]).cpu_seconds, busy() - before
             until("end of the case", lambda case=case: site.ending(case) == "done")
             _kill(worker)
         pending = [at.timestamp() for at, state in site.states(case) if state == "PENDING"]
-        restarts.append(Restart(min(at for at in pending if at > began) - began, acted - began))
+        taken = min(at for at in pending if at > began)
+        restarts.append(Restart(taken - began, effect.stamps["born"] - began, effect.at - began, cpu, machine))
     return restarts
 
 
@@ -159,7 +171,8 @@ def measure_place(place: Place, plan: Plan) -> list[Measure]:
     processes = trees(pids).count
     before = place.bytes_of_cases(), place.bytes_of_prefect()
     began = time.perf_counter()
-    restarts = kills(site.pool(KILLED, site.kind()), site.kind(), plan.kill, plan.kills)
+    killed = site.pool(KILLED, site.kind())
+    restarts = kills(killed, fill_up(killed, plan.kill), plan.kills)
     fill(site, pattern(site), range(plan.kill, plan.waiting))
     filling = time.perf_counter() - began
     after = place.bytes_of_cases(), place.bytes_of_prefect()
@@ -176,7 +189,7 @@ def measure_place(place: Place, plan: Plan) -> list[Measure]:
             f"{name}, {plan.kill:,} waiting, worker killed: start of the worker → next step, the slowest",
             slowest.acted,
             "s",
-            f"{_against(slowest.acted, MOST_RESTART_S)}; of {len(restarts)}; the run was taken after"
+            f"{against(slowest.acted, MOST_RESTART_S)}; of {len(restarts)}; the run was taken after"
             f" {slowest.taken:.1f} s; nothing done twice",
         ),
         *_answers(many, empty, full),
@@ -186,7 +199,7 @@ def measure_place(place: Place, plan: Plan) -> list[Measure]:
                 f"{many}: inbox, {who}, p95",
                 spread.p95,
                 "ms",
-                f"{_against(spread.p95, MOST_QUERY_MS)}; {spread.told(1)}",
+                f"{against(spread.p95, MOST_QUERY_MS)}; {spread.told(1)}",
             )
             for who, spread in (("everybody's first 100", everybody), ("one person's", person))
         ),
@@ -210,7 +223,7 @@ def _answers(many: str, empty: Played, full: Played) -> list[Measure]:
             f"{many}: the same, against the empty system",
             ratio,
             "×",
-            f"{_against(ratio, MOST_RATIO)}; {of_empty * 1000:,.0f} ms there",
+            f"{against(ratio, MOST_RATIO)}; {of_empty * 1000:,.0f} ms there",
         ),
         Measure(
             f"{many}: CPU while nothing happens",
@@ -221,7 +234,7 @@ def _answers(many: str, empty: Played, full: Played) -> list[Measure]:
     ]
 
 
-def _against(value: float, most: float) -> str:
+def against(value: float, most: float) -> str:
     return f"{'within' if value <= most else 'OVER'} {most:g}"
 
 

@@ -32,6 +32,7 @@ from casework.database import connect
 from casework.people import Invitation, Person
 from casework.schema import waits
 from casework.standins import sandbox_time
+from casework.warm import TYPE
 from tests.real.site import Site, until
 
 __all__ = ["Answered", "Database", "Live", "live", "postgres"]
@@ -126,8 +127,16 @@ class Live:
 
     def worker(self, pool: str, kind: str, limit: int | None = None) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """A worker of a pool, as `casework up` starts its own; it runs at most so many legs at once."""
-        command = ["prefect", "worker", "start", "--pool", pool, "--name", pool, "--type", kind]
-        command += ["--install-policy", "never", *(() if limit is None else ("--limit", str(limit)))]
+        command = ["casework.warm"] if kind == TYPE else ["prefect", "worker", "start", "--type", kind]
+        command += [
+            "--pool",
+            pool,
+            "--name",
+            pool,
+            "--install-policy",
+            "never",
+            *(() if limit is None else ("--limit", str(limit))),
+        ]
         polled = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "5"}
         return self.beside(f"worker-{pool}", *command, **polled)
 

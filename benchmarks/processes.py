@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Trees", "trees"]
+__all__ = ["Trees", "busy", "trees"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +44,11 @@ def trees(roots: Iterable[int]) -> Trees:
             found.add(process)
             rest += children[process]
     return Trees(len(found), sum(used[process] for process in found) / os.sysconf("SC_CLK_TCK"))
+
+
+def busy() -> float:
+    """CPU seconds that the whole machine has spent on work since it was started."""
+    user, nice, system, _idle, _waiting, *interrupts = map(
+        int, Path("/proc/stat").read_text().split("\n")[0].split()[1:8]
+    )
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")

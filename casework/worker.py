@@ -1,9 +1,10 @@
 """The warm worker: a Prefect worker whose runs begin at once.
 
-`prefect worker start --pool casework --type casework-warm`. It is told of runs by Prefect's event stream instead of
-polling for them, and has each run in a process of its own, forked from one that has imported everything (see
-`casework.warm`). What it does for a run is no more than: ask the server what is scheduled, which holds limits,
-priorities and pauses; propose Pending, which nobody else then can; fork.
+`python -m casework.warm --pool casework`; or `prefect worker start --pool casework --type casework-warm`, which takes
+longer to be there. It is told of runs by Prefect's event stream instead of polling for them, and has each run in a
+process of its own, forked from one that has imported everything (see `casework.warm`). What it does for a run is no
+more than: ask the server what is scheduled, which holds limits, priorities and pauses; propose Pending, which nobody
+else then can; fork.
 
 Everything else is as with the process worker: isolation, job variables, logs, cancelling, a state for what dies.
 """
@@ -45,15 +46,14 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 from prefect.workers.process import ProcessVariables
 from pydantic import BaseModel
 
+from casework.warm import TYPE
 from casework.warm.legs import Leg, Legs
 from casework.warm.news import News
 from casework.warm.plans import CannotRun, Plan, Plans, WarmJobConfiguration
-from casework.warm.preloader import PreloaderGone
+from casework.warm.preloader import PreloaderGone, Surroundings
 from casework.warm.wire import Message
 
 __all__ = ["TYPE", "WarmWorker", "WarmWorkerResult"]
-
-TYPE = "casework-warm"
 
 LOOK_SECONDS = 10.0
 """So often runs are looked for while the event stream is there; without it, as `PREFECT_WORKER_QUERY_SECONDS` says."""
@@ -106,6 +106,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
         )
         self._legs = Legs(self._plans.entrypoints)
         self._taking: set[UUID] = set()
+        self._undecided: set[UUID] = set()
         self._told: dict[UUID, int] = {}
         self._timers: dict[UUID, asyncio.TimerHandle] = {}
         self._bell = asyncio.Event()
@@ -122,9 +123,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
     async def setup(self) -> None:
         """Connect, learn of the work pool, begin to listen, and import ahead what its deployments need."""
         self._ending = False
+        own = self._legs.begin_preloader()
         await self._exit_stack.enter_async_context(self._control)
         await super().setup()
-        self._tasks += [asyncio.create_task(self._attend()), asyncio.create_task(self._import_ahead())]
+        self._tasks += [asyncio.create_task(self._attend()), asyncio.create_task(self._import_ahead(own))]
 
     async def teardown(self, *exc_info: Any) -> None:
         """Take nothing more; let legs get done, end those that do not and give their runs back."""
@@ -234,26 +236,37 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
         if not self._has_successfully_synced or self._ending:
             return []
         async with self._polling:
+            if self._limited and self._undecided:
+                # The server does not count them yet, and would give their slots to others.
+                self._more = True
+                return []
             now = datetime.now(UTC)
-            try:
-                found = await self.client.get_scheduled_flow_runs_for_work_pool(
-                    work_pool_name=self._work_pool_name,
-                    scheduled_before=now + max(HORIZON, timedelta(seconds=self._prefetch_seconds)),
-                    work_queue_names=list(self._work_queues),
-                )
-            except ObjectNotFound:
-                # The pool is made again by the next heartbeat.
-                found = []
+            found = await self._scheduled(now + max(HORIZON, timedelta(seconds=self._prefetch_seconds)))
+            if self._limited and any(_seconds_left(run, now) > EARLY_SECONDS for run in found):
+                # Within a limit, what is not due yet can stand in the place of what is.
+                found += await self._scheduled(now + timedelta(seconds=EARLY_SECONDS))
             self._polled, self._last_polled_time = time.monotonic(), now
             self._more = False
-            return [one.flow_run for one in found if self._take_when_due(one.flow_run, now, told)]
+            return [run for run in found if self._take_when_due(run, now, told)]
+
+    async def _scheduled(self, before: datetime) -> list[FlowRun]:
+        """What the server would have us run, in its order."""
+        try:
+            found = await self.client.get_scheduled_flow_runs_for_work_pool(
+                work_pool_name=self._work_pool_name,
+                scheduled_before=before,
+                work_queue_names=list(self._work_queues),
+            )
+        except ObjectNotFound:
+            # The pool is made again by the next heartbeat.
+            return []
+        return [one.flow_run for one in found]
 
     def _take_when_due(self, run: FlowRun, now: datetime, told: bool) -> bool:
         was_told = self._told.pop(run.id, None) is not None
         if run.id in self._taking or self._runs_task_group is None or self._ending:
             return False
-        due: datetime = run.next_scheduled_start_time or now
-        seconds = (due - now).total_seconds()
+        seconds = _seconds_left(run, now)
         if seconds > EARLY_SECONDS:
             if run.id not in self._timers:
                 self._timers[run.id] = asyncio.get_running_loop().call_later(seconds, self._is_due, run.id)
@@ -269,6 +282,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
             self._logger.info("Run %s was not told of: looking more often until the event stream speaks.", run.id)
             self._deaf = True
         self._taking.add(run.id)
+        self._undecided.add(run.id)
         self._runs_task_group.start_soon(self._take, run, slot)
         return True
 
@@ -304,6 +318,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
         except Abort as abort:
             self._logger.debug("Run %s is not ours: %s", run.id, abort)
             return False
+        finally:
+            self._undecided.discard(run.id)
+            if self._more and not self._undecided:
+                self._ring()
         self._logger.debug("Run %s is %s.", run.id, state.name)
         run.state = state
         return bool(state.is_pending())
@@ -435,7 +453,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
                 return await _end(leg, grace_seconds)
         raise InfrastructureNotFound(f"This worker has no run in process {infrastructure_pid}.")
 
-    async def _import_ahead(self) -> None:
+    async def _import_ahead(self, begun: Surroundings) -> None:
         """Have a preloader ready for what is deployed on the pool, so that the first run is no slower."""
         on_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name]))
         try:
@@ -447,8 +465,15 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
                     await self._plans.of(FlowRun(flow_id=one.flow_id, deployment_id=one.id))
         except (httpx.HTTPError, ObjectNotFound) as error:
             self._logger.warning("What is deployed could not be imported ahead (%s).", type(error).__name__)
-        for around in self._plans.places():
+        places = self._plans.places()
+        for around in places:
             self._legs.preloader(around)
+        if places and begun not in places:
+            self._legs.let_go(begun)
+
+
+def _seconds_left(run: FlowRun, now: datetime) -> float:
+    return ((run.next_scheduled_start_time or now) - now).total_seconds()
 
 
 async def _end(leg: Leg, grace_seconds: float) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 from casework import wiring
 from casework.settings import ADDRESSES, CONFIG, PREFIX, Loaded, variable
 from casework.supervisor import Child, choose_ports
+from casework.warm import TYPE
 
 __all__ = ["Site", "plan"]
 
 LOOPBACK = "127.0.0.1"
-WARM = "casework-warm"
 SERVER = {"PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false"}
 """Every five seconds that service (Prefect 3.8.8) reads every suspended run whole, for a time limit that ours never
 have: with ten thousand cases waiting it keeps half a core busy, and answers wait for it."""
@@ -88,7 +88,9 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
         children.append(Child("sandbox", (*python, *play), f"{at['sandbox']}/sandbox/health", environment))
     children.append(Child("deploy", (*python, "casework", "deploy"), None, environment, once=True))
     children.append(Child("gateway", (*python, "casework", "gateway"), f"{at['gateway']}/ready", environment))
-    work = ("prefect", "worker", "start", "--name", "casework", "--pool", in_force.prefect.work_pool)
+    kind = in_force.prefect.worker
+    start = ("casework.warm",) if kind == TYPE else ("prefect", "worker", "start", "--type", kind)
+    work = (*start, "--name", "casework", "--pool", in_force.prefect.work_pool)
     health = {
         "PREFECT_WORKER_WEBSERVER_HOST": LOOPBACK,
         "PREFECT_WORKER_WEBSERVER_PORT": str(ports["worker"]),
@@ -96,11 +98,11 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
     children.append(
         Child(
             "worker",
-            (*python, *work, "--type", in_force.prefect.worker, "--install-policy", "never", "--with-healthcheck"),
+            (*python, *work, "--install-policy", "never", "--with-healthcheck"),
             f"{at['worker']}/health",
             environment | WORKER_SECONDS | health,
             # A process worker that outlives its server no longer hears of cancelled runs (Prefect 3.8.8).
-            needs="prefect" if "prefect" in ports and in_force.prefect.worker != WARM else None,
+            needs="prefect" if "prefect" in ports and kind != TYPE else None,
         )
     )
     addresses = {

@@ -87,7 +87,7 @@ def run_leg(
         flow: what `as_flow` made, or any other that is neither asynchronous nor a generator.
         flow_run: as the server has it: its policy, version, name, tags and where it belongs.
         related: where it belongs, by the names of `RELATED`, as JSON; what is missing is read from the server.
-        error_logger: hears of what the flow raises.
+        error_logger: hears of what ends the leg otherwise than its run.
 
     Raises:
         prefect.exceptions.Abort, prefect.exceptions.Pause: as Prefect's own engine; `handle_engine_signals` of
@@ -104,7 +104,8 @@ def run_leg(
         # A run without a deployment is one that nobody can suspend: the engine does not listen for that. What the
         # flow's code sees is the run as the client knows it, with its deployment.
         alone = flow_run.model_copy(deep=True, update={"deployment_id": None})
-        run_flow(flow, flow_run=alone, error_logger=error_logger)
+        # Its state, because nobody is there for its result: to want that of a case that was cancelled is an error.
+        run_flow(flow, flow_run=alone, return_type="state", error_logger=error_logger)
 
 
 class LegClient(SyncPrefectClient):

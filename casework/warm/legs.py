@@ -16,7 +16,9 @@ from uuid import UUID
 
 from prefect.logging import get_logger
 
+from casework.warm.plans import own_surroundings
 from casework.warm.preloader import Preloader, PreloaderGone, Surroundings
+from casework.warm.spawn import early
 
 __all__ = ["Leg", "Legs"]
 
@@ -108,14 +110,24 @@ class Legs:
 
     def preloader(self, around: Surroundings) -> Preloader:
         """The preloader for these surroundings; started, when there is none. The longest unused are let go."""
-        found = self._preloaders.pop(around, None)
-        if found is None:
-            logger.debug("Starting a preloader.")
-            found = Preloader(around, self._entrypoints(around), self)
+        found = self._preloaders.pop(around, None) or Preloader(around, self)
+        found.import_ahead(self._entrypoints(around))
         self._preloaders[around] = found
         while len(self._preloaders) > PRELOADERS:
             self._preloaders.pop(next(iter(self._preloaders))).retire()
         return found
+
+    def begin_preloader(self) -> Surroundings:
+        """Have the preloader of runs without job variables, whatever is deployed; the one that was begun early."""
+        around, settings = own_surroundings()
+        if around not in self._preloaders:
+            self._preloaders[around] = Preloader(around, self, early(dict(around.environment), settings))
+        return around
+
+    def let_go(self, around: Surroundings) -> None:
+        """No run needs the preloader of these surroundings."""
+        if (found := self._preloaders.pop(around, None)) is not None:
+            found.retire()
 
     async def close(self) -> None:
         """Let go of all preloaders."""
@@ -125,8 +137,7 @@ class Legs:
     def _replace(self, preloader: Preloader) -> None:
         """The next run gets another; this one ends with its last leg."""
         if self._preloaders.get(preloader.surroundings) is preloader:
-            del self._preloaders[preloader.surroundings]
-            preloader.retire()
+            self.let_go(preloader.surroundings)
 
     # -- what preloaders say
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.schemas.objects import StateType
@@ -19,6 +20,10 @@ from prefect.logging import get_logger
 __all__ = ["News"]
 
 AGAIN_SECONDS = 1.0
+BACK = timedelta(seconds=5)
+"""How old the oldest event is that comes with a connect; more than clocks differ. Prefect's own minute is thousands of
+events on a busy server, when there is most to do, and what they tell is being looked for anyway."""
+
 RUN, DEPLOYMENT = "prefect.flow-run.", "prefect.deployment."
 NO_NEWS = (
     "Pending",
@@ -64,7 +69,9 @@ class News:
         silent = False
         while True:
             try:
-                async with get_events_subscriber(filter=self._of(work_pool_id), reconnection_attempts=0) as stream:
+                stream = get_events_subscriber(filter=self._of(work_pool_id), reconnection_attempts=0)
+                stream._backfill_since = datetime.now(UTC) - BACK  # type: ignore[assignment]
+                async with stream:
                     self.connected, silent = True, False
                     self._on_connected()
                     async for event in stream:

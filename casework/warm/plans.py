@@ -12,9 +12,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from prefect.client.schemas.objects import FlowRun
+from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessJobConfiguration
 
 from casework.warm.preloader import Surroundings, of_run, surroundings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import Flow, WorkPool
     from prefect.client.schemas.responses import DeploymentResponse
 
-__all__ = ["CannotRun", "Plan", "Plans", "WarmJobConfiguration"]
+__all__ = ["CannotRun", "Plan", "Plans", "WarmJobConfiguration", "own_surroundings"]
 
 ENTRYPOINT = "PREFECT__FLOW_ENTRYPOINT"
 RUN_ID = "PREFECT__FLOW_RUN_ID"
@@ -82,6 +83,14 @@ class Plan:
 
 Resolve = Callable[[FlowRun, "DeploymentResponse"], Awaitable[WarmJobConfiguration]]
 Read = Callable[[UUID], Awaitable[tuple["DeploymentResponse", Related]]]
+
+
+def own_surroundings() -> tuple[Surroundings, frozenset[str]]:
+    """The surroundings of runs without job variables, and which of its variables are settings of Prefect."""
+    job = WarmJobConfiguration()
+    job.prepare_for_flow_run(FlowRun(flow_id=uuid4()))
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    return surroundings(job.env, None), frozenset(settings)
 
 
 class Plans:

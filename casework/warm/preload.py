@@ -95,6 +95,12 @@ class Preload:
     def _obey(self, message: Message, selector: selectors.BaseSelector) -> Message | None:
         if "retire" in message:
             self._taking = False
+        elif "surroundings" in message:
+            os.environ.update(message["surroundings"])
+        elif "import" in message:
+            import_ahead(message["import"])
+            self._release.take_in()
+            self._say({"imported": message["import"], "threads": threading.active_count()})
         elif "signal" in message:
             for leg in self._legs.values():
                 if leg.number == message["leg"]:
@@ -176,7 +182,10 @@ def _become(message: Message, parent: int) -> None:
 
 
 def run_leg(message: Message) -> None:
-    """Run one flow run by Prefect's own engine, as `python -m prefect.engine` does; ends by SystemExit or returns."""
+    """Run one flow run by Prefect's own engine, as `python -m prefect.engine` does; ends by SystemExit or returns.
+
+    Otherwise than there, a run that is over as Cancelled or Failed is not told of again as an unexpected exception.
+    """
     from prefect._internal.control_listener import configure_from_env
     from prefect._internal.metrics import RunMetrics
     from prefect.client.schemas.objects import FlowRun
@@ -197,7 +206,9 @@ def run_leg(message: Message) -> None:
             raise
         with RunMetrics(run, flow):
             if flow.isasync or flow.isgenerator:
-                _finish(run_flow(flow, flow_run=run, error_logger=run_logger))  # type: ignore[arg-type]
+                # A generator has no state to return.
+                wanted: Any = "result" if flow.isgenerator else "state"
+                _finish(run_flow(flow, flow_run=run, return_type=wanted, error_logger=run_logger))  # type: ignore[arg-type]
             else:
                 prefect_leg.run_leg(flow, run, message["related"], run_logger)
 
@@ -220,8 +231,8 @@ def _finish(result: Any) -> None:
             pass
 
 
-def imported(entrypoints: Sequence[str]) -> Release:
-    """Import what any leg needs and the modules of these flows; one that fails fails again, visibly, in its leg.
+def imported(entrypoints: Sequence[str] = ()) -> Release:
+    """Import what any leg needs, and the modules of these flows.
 
     Returns:
         What must not change on disk for this process to be of use.
@@ -229,14 +240,19 @@ def imported(entrypoints: Sequence[str]) -> Release:
     from casework import wiring
 
     read = wiring.preload()
+    import_ahead(entrypoints)
+    return Release(read)
+
+
+def import_ahead(entrypoints: Sequence[str]) -> None:
+    """Import the modules of these flows; one that fails fails again, visibly, in its leg."""
     for entrypoint in entrypoints:
         try:
             importlib.import_module(entrypoint.rpartition(".")[0])
         except Exception:
             logger.warning("%s could not be imported ahead.", entrypoint, exc_info=True)
-    gc.collect()
+    # What is there now stays for all legs: none of them looks through it for garbage, or copies it for that.
     gc.freeze()
-    return Release(read)
 
 
 def finish() -> None:
@@ -251,8 +267,11 @@ def finish() -> None:
 
 
 def _main() -> None:
+    # Imports make much that stays and little garbage: to look for it takes a fifth of their time.
+    gc.disable()
     channel = socket.socket(fileno=int(sys.argv[1]))
-    preload = Preload(channel, imported(sys.argv[2:]))
+    preload = Preload(channel, imported())
+    gc.enable()
     channel.sendall(packed({"ready": os.getpid(), "threads": threading.active_count()}))
     message = preload.serve()
     if message is None:

@@ -6,10 +6,7 @@ Everything that happens is told to one callback each; when the preloader is gone
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Any, Protocol
 
 from prefect.logging import get_logger
 
+from casework.warm.spawn import Spawned, spawn
 from casework.warm.wire import Frames, Message, packed
 
 __all__ = ["Listener", "Preloader", "PreloaderGone", "Surroundings", "of_run", "surroundings"]
@@ -56,29 +54,20 @@ class Listener(Protocol):
 
 
 class Preloader:
-    """One preloader process in given surroundings, with the flows of these entrypoints imported."""
+    """One preloader process in given surroundings."""
 
-    def __init__(self, surroundings: Surroundings, entrypoints: Sequence[str], listener: Listener) -> None:
+    def __init__(self, surroundings: Surroundings, listener: Listener, spawned: Spawned | None = None) -> None:
         self.surroundings = surroundings
-        self.entrypoints = tuple(entrypoints)
         self._listener = listener
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "casework.warm.preload", str(theirs.fileno()), *entrypoints],
-                env=dict(surroundings.environment),
-                # Not here: what lies where the worker was started is not what its legs import.
-                cwd=surroundings.folder or "/",
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                # A signal to the worker's group is not for it: the worker says what becomes of the legs.
-                start_new_session=True,
-            )
-        ours.setblocking(False)
-        self._channel = ours
+        self._imported: set[str] = set()
+        found = spawned or spawn(dict(surroundings.environment), surroundings.folder)
+        self._process, self._channel = found.process, found.channel
+        self._channel.setblocking(False)
         self._ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._writer: asyncio.StreamWriter | None = None
         self._listening = asyncio.get_running_loop().create_task(self._listen())
+        if spawned is not None:
+            self._send_when_ready({"surroundings": dict(surroundings.environment)})
 
     @property
     def pid(self) -> int:
@@ -93,6 +82,13 @@ class Preloader:
         await asyncio.shield(self._ready)
         self._send({"leg": leg, **message})
 
+    def import_ahead(self, entrypoints: Iterable[str]) -> None:
+        """Have the modules of these flows imported before the next leg begins, those that are not yet."""
+        new = set(entrypoints) - self._imported
+        self._imported |= new
+        if new:
+            self._send_when_ready({"import": sorted(new)})
+
     def signal(self, leg: int, number: int) -> None:
         """Send a signal to the process group of a leg, if it is still there."""
         if self._ready.done() and not self._ready.cancelled() and self._ready.exception() is None:
@@ -100,12 +96,18 @@ class Preloader:
 
     def retire(self) -> None:
         """Take no more legs; it ends when its last one has."""
-        self._ready.add_done_callback(self._retire)
+        self._send_when_ready({"retire": True})
 
-    def _retire(self, ready: asyncio.Future[int]) -> None:
-        if not ready.cancelled() and ready.exception() is None:
-            with suppress(PreloaderGone):
-                self._send({"retire": True})
+    def _send_when_ready(self, message: Message) -> None:
+        def send(ready: asyncio.Future[int]) -> None:
+            if not ready.cancelled() and ready.exception() is None:
+                with suppress(PreloaderGone):
+                    self._send(message)
+
+        if self._ready.done():
+            send(self._ready)
+        else:
+            self._ready.add_done_callback(send)
 
     async def close(self) -> None:
         """Let go of it: legs that it still has go on for a while without us."""
@@ -138,14 +140,16 @@ class Preloader:
         await asyncio.to_thread(self._process.wait)
 
     def _hear(self, message: Message) -> None:
+        if "threads" in message and message["threads"] != 1:
+            logger.warning(
+                "The preloader has %s threads: a module begins one when it is imported, and forks are not safe."
+                " Move that into a function.",
+                message["threads"],
+            )
         if "ready" in message:
-            if message["threads"] != 1:
-                logger.warning(
-                    "The preloader has %s threads: a module begins one when it is imported, and forks are not safe."
-                    " Move that into a function.",
-                    message["threads"],
-                )
             self._ready.set_result(message["ready"])
+        elif "imported" in message:
+            logger.debug("The preloader %s has imported %s.", self.pid, ", ".join(message["imported"]))
         elif "began" in message:
             self._listener.began(message["began"], message["pid"])
         elif "stale" in message:

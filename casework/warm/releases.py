@@ -25,6 +25,10 @@ class Release:
     def __init__(self, others: Iterable[Path] = ()) -> None:
         self._stamps = {path: _stamp(path) for path in {*_watched(_module_files()), *others}}
 
+    def take_in(self) -> None:
+        """Watch the files of modules imported since, as they are now; what was watched before stays as it was."""
+        self._stamps = {path: _stamp(path) for path in _watched(_module_files()) - self._stamps.keys()} | self._stamps
+
     def is_current(self) -> bool:
         """Whether all of it still lies there unchanged, and no file has come to it."""
         return all(_stamp(path) == stamp for path, stamp in self._stamps.items())

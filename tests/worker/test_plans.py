@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from casework.warm.plans import CannotRun, Plan, Plans, WarmJobConfiguration
+from casework.warm.plans import CannotRun, Plan, Plans, WarmJobConfiguration, own_surroundings
 
 FLOW = uuid4()
 
@@ -61,6 +61,13 @@ def test_a_deployment_is_read_once() -> None:
     assert environment["PREFECT__FLOW_RUN_ID"] == str(second.id)
     assert environment["PREFECT__FLOW_ENTRYPOINT"] == "rooms.flow"
     assert not [name for name, _ in plan(plans, second).surroundings.environment if name.startswith("PREFECT__")]
+
+
+def test_runs_without_job_variables_have_the_surroundings_of_their_worker() -> None:
+    """So their preloader can be begun before any deployment is known."""
+    around, settings = own_surroundings()
+    assert plan(Server().plans(), run(uuid4())).surroundings == around
+    assert settings <= dict(around.environment).keys()
 
 
 def test_what_changed_is_read_again() -> None:

@@ -10,7 +10,7 @@ import pytest
 from prefect._internal import control_listener
 from prefect._internal.metrics import RunMetrics
 from prefect.engine import handle_engine_signals
-from prefect.events.clients import get_events_subscriber
+from prefect.events.clients import PrefectEventSubscriber, get_events_subscriber
 from prefect.flow_engine import load_flow, run_flow
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
 from prefect.utilities.engine import propose_state
@@ -62,6 +62,13 @@ def test_a_worker_has_what_it_had() -> None:
     assert vars(WarmWorker("pool")).keys() >= ATTRIBUTES
 
 
+def test_the_event_stream_begins_where_we_say() -> None:
+    """Unless it is said, a connect brings the events of a whole minute."""
+    stream = PrefectEventSubscriber("http://127.0.0.1:9/api")
+    assert vars(stream)["_backfill_since"] is None
+    assert "since=self._backfill_since" in inspect.getsource(type(stream)._reconnect)
+
+
 def test_the_base_class_polls_by_what_we_override() -> None:
     """`start` calls our poll and our heartbeat; nothing else submits runs."""
     source = inspect.getsource(BaseWorker.start)
@@ -83,7 +90,7 @@ def test_intents_and_environment_are_called_as_they_were() -> None:
 
 def test_public_functions_take_what_we_give() -> None:
     """Some public ones that carry everything."""
-    assert {"flow", "flow_run", "error_logger"} <= inspect.signature(run_flow).parameters.keys()
+    assert {"flow", "flow_run", "return_type", "error_logger"} <= inspect.signature(run_flow).parameters.keys()
     assert {"filter", "reconnection_attempts"} <= inspect.signature(get_events_subscriber).parameters.keys()
 
 

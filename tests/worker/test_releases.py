@@ -67,3 +67,23 @@ def test_an_upgrade_of_a_package_is_seen(room: Path, tmp_path: Path, monkeypatch
     release = Release()
     (packages / "thing-2.dist-info").mkdir()
     assert not release.is_current()
+
+
+def test_what_is_imported_later_is_taken_in(room: Path, tmp_path: Path) -> None:
+    """A module that was imported since is watched from then on; what changed before is not forgotten by that."""
+    release = Release()
+    later = tmp_path / "someroom_later.py"
+    later.write_text("")
+    __import__("someroom_later")
+    try:
+        release.take_in()
+        assert release.is_current()
+        grow(later)
+        assert not release.is_current()
+        touch(room / "part.py")
+        changed = Release()
+        later.write_text("")
+        changed.take_in()
+        assert not changed.is_current()
+    finally:
+        del sys.modules["someroom_later"]
