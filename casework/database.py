@@ -9,6 +9,7 @@ import random
 import sqlite3
 import time
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
@@ -52,16 +53,18 @@ def connect(url: str) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    line = Lock()
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            _take_write_lock(connection)
+            _take_write_lock(connection, line)
 
     return engine
 
 
-def _take_write_lock(connection: Connection) -> None:
-    """Begin a transaction that may write, on SQLite.
+def _take_write_lock(connection: Connection, line: Lock) -> None:
+    """Begin a transaction that may write, on SQLite; of those in `line` one at a time looks whether it can.
 
     SQLite's own wait sleeps longer each time, up to 100 ms, so a lock that is free every few milliseconds goes to
     whoever came last, and the first waits for a second.
@@ -71,9 +74,10 @@ def _take_write_lock(connection: Connection) -> None:
     """
     raw: Any = connection.connection.driver_connection
     end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    raw.execute("PRAGMA busy_timeout = 0")
+    in_front = line.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
     try:
-        while time.monotonic() < end:
+        raw.execute("PRAGMA busy_timeout = 0")
+        while in_front and time.monotonic() < end:
             try:
                 raw.execute("BEGIN IMMEDIATE")
                 return
@@ -84,6 +88,8 @@ def _take_write_lock(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # what it raises is SQLAlchemy's
     finally:
         raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if in_front:
+            line.release()
 
 
 def migrate(engine: Engine) -> None:

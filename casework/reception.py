@@ -98,7 +98,7 @@ def _unheard(around: Runtime, process: str, ticket: int) -> bool:
     since, heard = case.opened_at.replace(microsecond=0) + timedelta(seconds=1), set()
     for entry in around.files.entries(case.case_id):
         if entry.kind in (Kind.DECIDED, Kind.DEADLINE_PASSED, Kind.CANCEL_ASKED):
-            since = entry.at.replace(microsecond=0)
+            since = max(since, entry.at.replace(microsecond=0))
         elif entry.kind is Kind.ANSWER_OFFERED:
             heard.add(entry.payload["reference"])
     return any(

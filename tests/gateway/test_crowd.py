@@ -6,8 +6,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-from sqlalchemy import Connection, event, select
+import pytest
+from sqlalchemy import Connection, select
 
+from casework import database
 from casework.delivery.links import link_events
 from tests.gateway.conftest import Place
 from tests.gateway.serving import served
@@ -16,7 +18,7 @@ THREADS, CROWD = 40, 50
 """How many threads answer what may write, and more people than that."""
 
 
-def test_a_page_does_not_wait_for_those_who_claim(place: Place) -> None:
+def test_a_page_does_not_wait_for_those_who_claim(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """While fifty claims wait for the database, the page of a link comes; that it was shown is recorded when it can be.
 
     Then all claims are answered, none of them with the right code, and the link is as locked as it should be.
@@ -30,14 +32,17 @@ def test_a_page_does_not_wait_for_those_who_claim(place: Place) -> None:
 
     writers = threading.Semaphore(0)
 
-    def begins(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
-        if statement == "BEGIN IMMEDIATE" and "AnyIO" in threading.current_thread().name:
+    def take(connection: Connection, line: threading.Lock) -> None:
+        if "AnyIO" in threading.current_thread().name:
             writers.release()
+        take_write_lock(connection, line)
+
+    take_write_lock = database._take_write_lock
+    monkeypatch.setattr(database, "_take_write_lock", take)
 
     with served(place) as url, ThreadPoolExecutor(CROWD) as people:
         csrf = place.csrf(httpx.get(f"{url}/d/{token}", headers={"User-Agent": "first"}))
         with place.desk.files.writing():
-            event.listen(place.desk.database, "before_cursor_execute", begins)
             claims = [people.submit(claim, url, csrf) for _ in range(CROWD)]
             assert all(writers.acquire(timeout=20) for _ in range(THREADS)), "the claims do not wait for the database"
             page = httpx.get(f"{url}/d/{token}", headers={"User-Agent": "second"}, timeout=10)

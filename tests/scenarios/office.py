@@ -31,7 +31,7 @@ from casework.delivery.keys import KeyFile, KeyStore
 from casework.delivery.links import ClaimToken, Links
 from casework.delivery.vaults import DropboxVault, S3Vault
 from casework.engine.simulated import Run
-from casework.gateway.inbox import Inbox
+from casework.gateway.inbox import LONGEST_TRY, Inbox
 from casework.people import Identity, Invitation, Person, read_token
 from casework.reception import starter
 from casework.sandbox import aws, product
@@ -185,15 +185,16 @@ class Office(Desk):
     def settle(self) -> None:
         """Run everything that is due, hints in the inbox too; a process that is killed meanwhile is started again."""
         self._survive(super().settle)
-        while self._survive(self.inbox.work):
+        while self._survive(self.inbox.work, LONGEST_TRY.total_seconds()):
             self._survive(super().settle)
 
-    def _survive(self, act: Callable[[], T]) -> T:
+    def _survive(self, act: Callable[[], T], seconds: float = 10) -> T:
+        """Do it again, so long after each kill: a hint that was taken up is due again after the longest try."""
         while True:
             try:
                 return act()
             except Killed:
-                self.engine.sleep(10)
+                self.engine.sleep(seconds)
 
     # -- the people
 
