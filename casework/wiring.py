@@ -1,23 +1,21 @@
 """The composition root: from the settings to everything that a process of ours needs, connected once.
 
-`build` makes the parts; `connect` puts them in force for this process; `connected` is what the process of a
-flow run calls.
+`build` makes the parts, with the clients of `casework.connections`; `connect` puts them in force for this process;
+`connected` is what the process of a flow run calls.
 """
 
 from __future__ import annotations
 
-import hmac
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -25,36 +23,14 @@ from casework import __version__, clock, delivery, reception, runtime, systems
 from casework.board import Board
 from casework.case import CaseFiles
 from casework.confidential import Confidential
+from casework.connections import chosen, delivery_of, plain, systems_of
 from casework.database import connect as connect_database
 from casework.database import migrate
-from casework.delivery.certificate import Signer
-from casework.delivery.certificates import Certificates
-from casework.delivery.keys import KeyFile, KeyStore, KmsKey, Wrapping, read_secret_file
-from casework.delivery.links import Links
-from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, Vault
+from casework.delivery.keys import read_secret_file
 from casework.reception_jira import survey_starter
 from casework.runtime import Runtime
-from casework.settings import (
-    ADDRESSES,
-    JiraSettings,
-    OneDriveSettings,
-    Settings,
-    SettingsWrong,
-    TypeformSettings,
-    example,
-    load,
-    variable,
-)
-from casework.standins import dropbox_adapters, sandbox_time, with_standins
-from casework.systems import kms, mail, s3
-from casework.systems.asana import Asana
-from casework.systems.dropbox import Dropbox
-from casework.systems.jira import Jira
-from casework.systems.onedrive import App, OneDrive
-from casework.systems.product import ProductDatabase
-from casework.systems.slack import Slack
-from casework.systems.typeform import Typeform
-from casework.systems.zendesk import Zendesk
+from casework.settings import ADDRESSES, Settings, SettingsWrong, example, load, variable
+from casework.standins import sandbox_time, with_standins
 
 if TYPE_CHECKING:
     from casework.gateway.parts import Gateway
@@ -64,7 +40,6 @@ __all__ = [
     "Wired",
     "board",
     "build",
-    "certificate_key",
     "check",
     "connect",
     "connected",
@@ -140,8 +115,8 @@ def _built(settings: Settings, files: Callable[[Settings], CaseFiles]) -> Wired:
 
     case_files = files(settings)
     secret = _secret(settings)
-    public_url = _set(settings.gateway.public_url)
-    outside = _systems(settings)
+    public_url = chosen(settings.gateway.public_url)
+    outside = systems_of(settings)
     return Wired(
         settings=settings,
         files=case_files,
@@ -151,14 +126,14 @@ def _built(settings: Settings, files: Callable[[Settings], CaseFiles]) -> Wired:
             confidential=Confidential(secret),
             secret=secret,
             public_url=public_url,
-            case_page=f"{_set(settings.prefect.api_url).removesuffix('/api')}/runs/flow-run/{{case}}",
+            case_page=f"{chosen(settings.prefect.api_url).removesuffix('/api')}/runs/flow-run/{{case}}",
             roles=settings.roles.holders(),
             tell_operators=tell_operators,
             lease=settings.lease_seconds,
             zone=ZoneInfo(settings.zone),
         ),
         systems=outside,
-        delivery=_delivery(settings, outside, case_files.engine, secret, public_url),
+        delivery=delivery_of(settings, outside, case_files.engine, secret, public_url),
     )
 
 
@@ -292,10 +267,10 @@ def gateway(wired: Wired) -> Gateway:
         own_jira_id=lambda: wired.systems.jira.known_own_id if settings.jira.url else None,
         tell_slack=reception.tell_slack if settings.slack.signing_secret else None,
         open_modal=wired.systems.slack.open_view if settings.slack.signing_secret else None,
-        zendesk_secret=_plain(settings.zendesk.webhook_secret),
-        jira_secret=_plain(settings.jira.webhook_secret),
-        typeform_secret=_plain(settings.typeform.webhook_secret),
-        slack_secret=_plain(settings.slack.signing_secret),
+        zendesk_secret=plain(settings.zendesk.webhook_secret),
+        jira_secret=plain(settings.jira.webhook_secret),
+        typeform_secret=plain(settings.typeform.webhook_secret),
+        slack_secret=plain(settings.slack.signing_secret),
         slack_origins=settings.slack.response_origins,
         subject_page=_subject_page(wired.systems.places.ticket_page, settings.jira.issue_page),
         tick_seconds=settings.tick_seconds,
@@ -304,15 +279,10 @@ def gateway(wired: Wired) -> Gateway:
 
 def board(wired: Wired) -> Board:
     """What keeps the engine's page of open questions current."""
-    return Board(wired.runtime, _subject_page(wired.systems.places.ticket_page))
+    return Board(wired.runtime, _subject_page(wired.systems.places.ticket_page, wired.settings.jira.issue_page))
 
 
-def certificate_key(settings: Settings) -> Path:
-    """Where the key lies that signs certificates; made with the first delivery that is wired."""
-    return settings.home / "certificate-key"
-
-
-def _subject_page(ticket_page: str, issue_page: str | None = None) -> Callable[[str], str | None]:
+def _subject_page(ticket_page: str, issue_page: str | None) -> Callable[[str], str | None]:
     """The page of a ticket, when that is what a subject names (`zendesk:ticket:4711`, `jira:issue:SS-12`)."""
 
     def page(subject: str) -> str | None:
@@ -364,104 +334,3 @@ def _secret(settings: Settings) -> bytes:
     if settings.secret is not None:
         return settings.secret.get_secret_value().encode()
     return read_secret_file(settings.home / "secret", 32)
-
-
-def _systems(settings: Settings) -> systems.Systems:
-    bucket, dropbox, post = settings.s3, settings.dropbox, settings.mail
-    keys = (bucket.region, bucket.access_key, _plain(bucket.secret_key))
-    connected = systems.Systems(
-        zendesk=Zendesk(_set(settings.zendesk.url), _set(settings.zendesk.email), _set(settings.zendesk.token)),
-        slack=Slack(settings.slack.url, _set(settings.slack.token)),
-        asana=Asana(settings.asana.url, _set(settings.asana.token)),
-        dropbox=Dropbox(
-            _set(dropbox.token),
-            app_key=dropbox.app_key,
-            app_secret=_plain(dropbox.app_secret),
-            adapters=dropbox_adapters(dropbox.sandbox_url),
-        ),
-        s3=s3.connect(bucket.endpoint_url, *keys),
-        product=ProductDatabase(_set(settings.product.url)),
-        mail=mail.connect(post.endpoint_url, *keys, _set(post.sender)),
-        places=systems.Places(
-            ticket_page=_set(settings.zendesk.ticket_page),
-            asana_workspace=_set(settings.asana.workspace),
-            asana_project=_set(settings.asana.project),
-            asana_template=_set(settings.asana.template),
-        ),
-    )
-    if settings.jira.url is not None:
-        connected = _with_jira(connected, settings.jira)
-    if settings.typeform.token is not None:
-        connected = _with_typeform(connected, settings.typeform)
-    return connected
-
-
-def _with_jira(connected: systems.Systems, site: JiraSettings) -> systems.Systems:
-    places = systems.JiraPlaces(
-        issue_page=_set(site.issue_page),
-        support_project=site.support_project,
-        configuration_project=site.configuration_project,
-        needs_configuration_field=_set(site.needs_configuration_field),
-        organizations_field=site.organizations_field,
-        request_type_field=site.request_type_field,
-        survey_response_field=_set(site.survey_response_field),
-    )
-    client = Jira(_set(site.url), _set(site.email), _set(site.token))
-    return replace(connected, jira=client, places=replace(connected.places, jira=places))
-
-
-def _with_typeform(connected: systems.Systems, account: TypeformSettings) -> systems.Systems:
-    places = replace(connected.places, survey_form=_set(account.survey_form))
-    return replace(connected, typeform=Typeform(account.url, _set(account.token)), places=places)
-
-
-def _delivery(
-    settings: Settings, outside: systems.Systems, database: Engine, secret: bytes, public_url: str
-) -> delivery.Delivery:
-    vaults: list[Vault] = [
-        DropboxVault(
-            outside.dropbox,
-            settings.dropbox.folder,
-            now=clock.present,
-            retention_days=settings.dropbox.retention_days,
-            permanent=settings.dropbox.business,
-        )
-    ]
-    if settings.onedrive.drive is not None:
-        vaults.append(OneDriveVault(_onedrive(settings.onedrive), settings.onedrive.folder, now=clock.present))
-    if settings.s3.vault_bucket is not None:
-        vaults.append(S3Vault(outside.s3, settings.s3.vault_bucket, "casework", now=clock.present))
-    return delivery.Delivery(
-        links=Links(database, hmac.digest(secret, b"casework links", "sha256"), clock.present),
-        keys=KeyStore(settings.home / "keys" / "data-keys.db", _wrapping(settings)),
-        vaults={vault.name: vault for vault in vaults},
-        signer=Signer(certificate_key(settings)),
-        certificates=Certificates(database),
-        drop_bucket=settings.s3.drop_bucket,
-        public_url=public_url,
-        second_public_url=settings.gateway.second_public_url,
-    )
-
-
-def _wrapping(settings: Settings) -> Wrapping:
-    bucket, keys = settings.s3, settings.keys
-    file = KeyFile(settings.home / "keys" / "key-encryption-key")
-    if keys.kms_key_id is None:
-        return file
-    known = (bucket.region, bucket.access_key, _plain(bucket.secret_key))
-    return KmsKey(kms.connect(keys.endpoint_url, *known, keys.kms_key_id), file)
-
-
-def _onedrive(drive: OneDriveSettings) -> OneDrive:
-    app = App(_set(drive.tenant), _set(drive.client_id), _set(drive.client_secret))
-    return OneDrive(_set(drive.drive), app, url=drive.url, login_url=drive.login_url)
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret is not None else None
-
-
-def _set(value: str | SecretStr | None) -> str:
-    if value is None:
-        raise SettingsWrong("A needed setting is not set.")
-    return value.get_secret_value() if isinstance(value, SecretStr) else value

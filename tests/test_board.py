@@ -81,7 +81,7 @@ def test_a_line_says_what_a_colleague_needs(desk: Desk) -> None:
 
 def test_a_ticket_has_a_page_and_nothing_else_has() -> None:
     """The address comes from the settings; a subject that is no ticket has none, and stands there as it is."""
-    page = _subject_page("https://support.example/agent/tickets/{ticket}")
+    page = _subject_page("https://support.example/agent/tickets/{ticket}", None)
     assert page("zendesk:ticket:4711") == "https://support.example/agent/tickets/4711"
     assert page("inbox:digest") is None
     assert page("jira:issue:SS-12") is None

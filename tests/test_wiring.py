@@ -14,7 +14,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from casework import reception, wiring
+from casework import connections, reception, wiring
 from casework.delivery.keys import KeyFile, KmsKey
 from casework.delivery.link import Link, LinkState, SealedFile
 from casework.delivery.links import Links
@@ -124,7 +124,7 @@ def test_jira_and_typeform_need_not_be_set_up(settings: Settings) -> None:
     """Without an address or a token they are left out, and say so at the first use; with one they need the rest."""
     real = with_standins(settings).model_copy(update={"sandbox": SandboxSettings()})
     without = real.model_copy(update={"jira": JiraSettings(), "typeform": TypeformSettings()})
-    outside = wiring._systems(wiring.check(without))
+    outside = connections.systems_of(wiring.check(without))
     for use, setting in (
         (lambda: outside.jira.issue("SS-1"), "jira.url is not set"),
         (lambda: outside.places.jira.support_project, "jira.url is not set"),
@@ -162,7 +162,7 @@ def test_what_wraps_data_keys(settings: Settings) -> None:
     )
     assert isinstance(wiring.build(named).delivery.keys._wrapping, KeyFile)
     bucket = settings.s3.model_copy(update={"region": "eu-west-1"})
-    wrapping = wiring._wrapping(named.model_copy(update={"s3": bucket}))
+    wrapping = connections._wrapping(named.model_copy(update={"s3": bucket}))
     assert isinstance(wrapping, KmsKey)
     client = wrapping._kms._client.meta
     assert (client.endpoint_url, client.region_name) == ("https://kms.example", "eu-west-1")
@@ -314,6 +314,16 @@ def test_the_door_gets_what_it_needs(wired: Wired) -> None:
     )
     assert door.slack_origins == wired.settings.slack.response_origins
     assert "51ac4db0" not in repr(door)
+
+
+def test_questions_lead_to_their_tickets_wherever_they_are_shown(wired: Wired) -> None:
+    """The page that a gateway keeps current and the one that `casework tick` shows have the same addresses, of Zendesk
+    and of Jira."""
+    shown = wiring.gateway(wired).subject_page, wiring.board(wired)._subject_page
+    for subject, ending in (("zendesk:ticket:4711", "/4711"), ("jira:issue:SS-12", "/browse/SS-12")):
+        pages = [page(subject) for page in shown]
+        assert pages[0] == pages[1]
+        assert str(pages[0]).endswith(ending)
 
 
 # -- what staff are told of links

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from casework import wiring
+from casework import connections, wiring
 from casework.commands.meant import CaseArgument, one_case
 from casework.commands.shown import AsJson, Stop, as_json, complain, say
 from casework.delivery.certificate import Certificate, CertificateInvalid, Signer, fingerprint, public_key_of, verify
@@ -128,12 +128,12 @@ def _expected(key: Path | None) -> tuple[bytes | None, str]:
         except ValueError as error:
             raise Stop(f"{key} cannot be used: {error}. `casework certificate-key` gives the right one.") from None
     settings = load().settings
-    path = wiring.certificate_key(settings)
+    path = connections.certificate_key(settings)
     return (Signer(path).public_key, f"the key of this home, {path}") if path.exists() else (None, "")
 
 
 def _signer(settings: Settings) -> Signer:
-    path = wiring.certificate_key(settings)
+    path = connections.certificate_key(settings)
     if not path.exists():
         raise Stop(f"There is no signing key {path}: the first process that runs makes it. Is `home` right?")
     return Signer(path)

@@ -1,0 +1,145 @@
+"""From the settings to the outside systems and to the delivery: every client is made here, and nobody is asked yet."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from casework import clock, systems
+from casework.delivery import Delivery
+from casework.delivery.certificate import Signer
+from casework.delivery.certificates import Certificates
+from casework.delivery.keys import KeyFile, KeyStore, KmsKey, Wrapping
+from casework.delivery.links import Links
+from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, Vault
+from casework.settings import JiraSettings, OneDriveSettings, Settings, SettingsWrong, TypeformSettings
+from casework.standins import dropbox_adapters
+from casework.systems import kms, mail, s3
+from casework.systems.asana import Asana
+from casework.systems.dropbox import Dropbox
+from casework.systems.jira import Jira
+from casework.systems.onedrive import App, OneDrive
+from casework.systems.product import ProductDatabase
+from casework.systems.slack import Slack
+from casework.systems.typeform import Typeform
+from casework.systems.zendesk import Zendesk
+
+__all__ = ["certificate_key", "chosen", "delivery_of", "plain", "systems_of"]
+
+
+def systems_of(settings: Settings) -> systems.Systems:
+    """The outside systems that the settings name; those that they do not name say so at their first use."""
+    bucket, dropbox, post = settings.s3, settings.dropbox, settings.mail
+    keys = (bucket.region, bucket.access_key, plain(bucket.secret_key))
+    connected = systems.Systems(
+        zendesk=Zendesk(chosen(settings.zendesk.url), chosen(settings.zendesk.email), chosen(settings.zendesk.token)),
+        slack=Slack(settings.slack.url, chosen(settings.slack.token)),
+        asana=Asana(settings.asana.url, chosen(settings.asana.token)),
+        dropbox=Dropbox(
+            chosen(dropbox.token),
+            app_key=dropbox.app_key,
+            app_secret=plain(dropbox.app_secret),
+            adapters=dropbox_adapters(dropbox.sandbox_url),
+        ),
+        s3=s3.connect(bucket.endpoint_url, *keys),
+        product=ProductDatabase(chosen(settings.product.url)),
+        mail=mail.connect(post.endpoint_url, *keys, chosen(post.sender)),
+        places=systems.Places(
+            ticket_page=chosen(settings.zendesk.ticket_page),
+            asana_workspace=chosen(settings.asana.workspace),
+            asana_project=chosen(settings.asana.project),
+            asana_template=chosen(settings.asana.template),
+        ),
+    )
+    if settings.jira.url is not None:
+        connected = _with_jira(connected, settings.jira)
+    if settings.typeform.token is not None:
+        connected = _with_typeform(connected, settings.typeform)
+    return connected
+
+
+def _with_jira(connected: systems.Systems, site: JiraSettings) -> systems.Systems:
+    places = systems.JiraPlaces(
+        issue_page=chosen(site.issue_page),
+        support_project=site.support_project,
+        configuration_project=site.configuration_project,
+        needs_configuration_field=chosen(site.needs_configuration_field),
+        organizations_field=site.organizations_field,
+        request_type_field=site.request_type_field,
+        survey_response_field=chosen(site.survey_response_field),
+    )
+    client = Jira(chosen(site.url), chosen(site.email), chosen(site.token))
+    return replace(connected, jira=client, places=replace(connected.places, jira=places))
+
+
+def _with_typeform(connected: systems.Systems, account: TypeformSettings) -> systems.Systems:
+    places = replace(connected.places, survey_form=chosen(account.survey_form))
+    return replace(connected, typeform=Typeform(account.url, chosen(account.token)), places=places)
+
+
+def delivery_of(
+    settings: Settings, outside: systems.Systems, database: Engine, secret: bytes, public_url: str
+) -> Delivery:
+    """What hands files over. `secret` is the deployment's, from which that of the links is derived."""
+    vaults: list[Vault] = [
+        DropboxVault(
+            outside.dropbox,
+            settings.dropbox.folder,
+            now=clock.present,
+            retention_days=settings.dropbox.retention_days,
+            permanent=settings.dropbox.business,
+        )
+    ]
+    if settings.onedrive.drive is not None:
+        vaults.append(OneDriveVault(_onedrive(settings.onedrive), settings.onedrive.folder, now=clock.present))
+    if settings.s3.vault_bucket is not None:
+        vaults.append(S3Vault(outside.s3, settings.s3.vault_bucket, "casework", now=clock.present))
+    return Delivery(
+        links=Links(database, hmac.digest(secret, b"casework links", "sha256"), clock.present),
+        keys=KeyStore(settings.home / "keys" / "data-keys.db", _wrapping(settings)),
+        vaults={vault.name: vault for vault in vaults},
+        signer=Signer(certificate_key(settings)),
+        certificates=Certificates(database),
+        drop_bucket=settings.s3.drop_bucket,
+        public_url=public_url,
+        second_public_url=settings.gateway.second_public_url,
+    )
+
+
+def certificate_key(settings: Settings) -> Path:
+    """Where the key lies that signs certificates; made with the first delivery that is wired."""
+    return settings.home / "certificate-key"
+
+
+def _wrapping(settings: Settings) -> Wrapping:
+    bucket, keys = settings.s3, settings.keys
+    file = KeyFile(settings.home / "keys" / "key-encryption-key")
+    if keys.kms_key_id is None:
+        return file
+    known = (bucket.region, bucket.access_key, plain(bucket.secret_key))
+    return KmsKey(kms.connect(keys.endpoint_url, *known, keys.kms_key_id), file)
+
+
+def _onedrive(drive: OneDriveSettings) -> OneDrive:
+    app = App(chosen(drive.tenant), chosen(drive.client_id), chosen(drive.client_secret))
+    return OneDrive(chosen(drive.drive), app, url=drive.url, login_url=drive.login_url)
+
+
+def plain(secret: SecretStr | None) -> str | None:
+    """A secret as the text that it is."""
+    return secret.get_secret_value() if secret is not None else None
+
+
+def chosen(value: str | SecretStr | None) -> str:
+    """The value of a setting that is needed.
+
+    Raises:
+        SettingsWrong: it is not set, which `casework.wiring.check` tells better.
+    """
+    if value is None:
+        raise SettingsWrong("A needed setting is not set.")
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
