@@ -39,6 +39,8 @@ from pydantic_settings import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from casework.warm import TYPE
+
 __all__ = ["ADDRESSES", "CONFIG", "Loaded", "Row", "Settings", "SettingsWrong", "load"]
 
 CONFIG = "CASEWORK_CONFIG"
@@ -129,7 +131,7 @@ class PrefectSettings(_Section):
     api_url: Address | None = Field(None, examples=["https://prefect.example/api"])
     deployment: str = Field("casework", examples=["casework"])
     work_pool: str = Field("casework", examples=["casework"])
-    worker: str = Field("casework-warm", examples=["process"])
+    worker: str = Field(TYPE, examples=["process"])
 
 
 class ZendeskSettings(_Section):

@@ -73,16 +73,9 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
     python = (sys.executable, "-m")
     children = []
     if "prefect" in ports:
-        serve = (
-            "casework.engine.prefect_server",
-            "server",
-            "start",
-            "--host",
-            LOOPBACK,
-            "--port",
-            str(ports["prefect"]),
-        )
-        children.append(Child("prefect", (*python, *serve), f"{at['prefect']}/api/health", environment | SERVER))
+        listens = ("--host", LOOPBACK, "--port", str(ports["prefect"]))
+        serve = (*python, "casework.engine.prefect_server", "server", "start", *listens)
+        children.append(Child("prefect", serve, f"{at['prefect']}/api/health", environment | SERVER))
     if sandbox:
         play = ("casework", "sandbox", "--port", str(ports["sandbox"]), "--aws-port", str(ports["aws"]))
         children.append(Child("sandbox", (*python, *play), f"{at['sandbox']}/sandbox/health", environment))
@@ -101,7 +94,8 @@ def plan(loaded: Loaded, *, sandbox: bool) -> Site:
             (*python, *work, "--install-policy", "never", "--with-healthcheck"),
             f"{at['worker']}/health",
             environment | WORKER_SECONDS | health,
-            # A process worker that outlives its server no longer hears of cancelled runs (Prefect 3.8.8).
+            # Prefect's own workers that outlive their server no longer hear of cancelled runs (Prefect 3.8.8). The
+            # warm one connects again and looks for what it missed; it goes on, and so do the legs that it has.
             needs="prefect" if "prefect" in ports and kind != TYPE else None,
         )
     )
