@@ -97,7 +97,7 @@ def delegate(
             made_at=now,
         )
     )
-    return int(known.inserted_primary_key[0])  # type: ignore[index]
+    return int(known.inserted_primary_key[0])  # type: ignore[index] # an insert of one row has a key
 
 
 def revoke(connection: Connection, number: int, now: datetime) -> bool:

@@ -303,6 +303,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, ProcessVariables, WarmWorkerRe
         except (CannotRun, PreloaderGone) as error:
             await self._propose_crashed_state(run, str(error))
         except Exception as error:
+            # Whatever keeps one run from beginning: raised, it would end the worker and all other runs.
             self._logger.exception("Run %s could not be begun.", run.id)
             await self._propose_crashed_state(run, f"The run could not be begun ({type(error).__name__}).")
         finally:

@@ -3,6 +3,8 @@ survey that has no ticket (its form and token)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from tasks import jira, typeform, zendesk
 
 __all__ = ["Ticket", "link_to", "note"]
@@ -17,11 +19,11 @@ def link_to(ticket: Ticket) -> str:
     return zendesk.link_to(ticket)
 
 
-def note(ticket: Ticket, message: str, **values: object) -> int | None:
+def note(ticket: Ticket, message: str, **values: Any) -> int | None:
     """An internal note for colleagues; the comment's id. None where there is no ticket to note anything on."""
     if isinstance(ticket, str):
         return None if _is_response(ticket) else jira.note(ticket, message, **values)
-    return zendesk.note(ticket, message, **values)  # type: ignore[arg-type]
+    return zendesk.note(ticket, message, **values)
 
 
 def _is_response(ticket: str) -> bool:

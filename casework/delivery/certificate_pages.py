@@ -84,7 +84,7 @@ def draw(certificate: Certificate, signature: str, name: str, attachment: bytes)
     """The PDF, with the signed document attached under ``name``."""
     issued = certificate.issued_at.astimezone(UTC)
 
-    class Page(Canvas):  # type: ignore[misc]
+    class Page(Canvas):  # type: ignore[misc] # reportlab has no types
         """Numbers its pages once it is known how many there are, and attaches the document."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:

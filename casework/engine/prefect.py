@@ -127,6 +127,7 @@ class PrefectEngine:
             try:
                 return attempt(context is not None and context.task_run.run_count > 1)
             except Exception as error:
+                # Whatever an attempt raises: what Prefect raises instead is thereby known as its own.
                 raised.append(error)
                 raise
 
@@ -143,6 +144,7 @@ class PrefectEngine:
         try:
             return task()
         except Exception as error:
+            # What no attempt has raised, Prefect has: its server may be away in many ways.
             if raised and error is raised[-1]:
                 raise
             raise EngineAway(f"Prefect could not run the task {name!r} ({type(error).__name__}).") from error

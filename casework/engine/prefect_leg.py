@@ -148,7 +148,7 @@ class LegClient(SyncPrefectClient):
             return self._known.model_copy(deep=True)
         return super().read_flow_run(flow_run_id)
 
-    def update_flow_run(self, flow_run_id: UUID, **values: Any) -> httpx.Response:  # type: ignore[override]
+    def update_flow_run(self, flow_run_id: UUID, **values: Any) -> httpx.Response:  # type: ignore[override] # by name
         """Tell the server what differs from what it has; nothing is sent when nothing does."""
         if flow_run_id != self._known.id:
             return super().update_flow_run(flow_run_id, **values)

@@ -105,7 +105,7 @@ def update(world: World, task: Json, given: Json, *, user_gid: str) -> None:
     if changes.get("assignee") is not None:
         changes["assignee"] = _compact(_assignee(world, changes["assignee"]))
     if "html_notes" in changes:
-        changes["notes"] = "".join(ElementTree.fromstring(changes["html_notes"]).itertext())  # noqa: S314
+        changes["notes"] = "".join(ElementTree.fromstring(changes["html_notes"]).itertext())  # noqa: S314 - as above
     changed = [name for name, value in changes.items() if task.get(name) != value]
     task.update(changes)
     if "completed" in changed:

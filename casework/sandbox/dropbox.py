@@ -27,7 +27,7 @@ _ACCOUNT = "dbid:" + "AAH4f99T0taONIb-OurWxbNQ6ywGRopQngc"
 _path = fields.matching(r"/.+|id:.+|rev:[0-9a-f]{9,}")
 _hash = fields.nullable(fields.matching(r"[0-9a-f]{64}"))
 _rev = fields.matching(r"[0-9a-f]{9,}")
-_cursor: fields.Check = lambda value: (  # noqa: E731
+_cursor: fields.Check = lambda value: (  # noqa: E731 - a check among checks
     fields.mapping(value)
     and set(value) == {"session_id", "offset"}
     and fields.text(value["session_id"])
@@ -44,7 +44,7 @@ _COMMIT: dict[str, fields.Check] = {
     "property_groups": fields.nullable(fields.list_of(fields.mapping)),
 }
 _Known = dict[str, fields.Check]
-_SESSION_TYPE: fields.Check = lambda value: _tag(value) == "sequential"  # noqa: E731
+_SESSION_TYPE: fields.Check = lambda value: _tag(value) == "sequential"  # noqa: E731 - as above
 
 
 def _tag(value: Any) -> Any:

@@ -26,7 +26,7 @@ _Method = Callable[["World", Json], Json]
 _ts = fields.matching(r"\d{10}\.\d{6}")
 _channel = fields.matching(r"[CGDUW][A-Z0-9]{2,}")
 _user = fields.matching(r"[UW][A-Z0-9]{2,}")
-_limit: fields.Check = lambda value: fields.whole(value) and 1 <= value <= 1000  # noqa: E731
+_limit: fields.Check = lambda value: fields.whole(value) and 1 <= value <= 1000  # noqa: E731 - a check among checks
 _window: dict[str, fields.Check] = {
     "channel": _channel,
     "latest": _ts,

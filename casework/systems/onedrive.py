@@ -176,9 +176,10 @@ class OneDrive:
             if stored is None:
                 raise StreamLength(f"the stream has {sent} of the {size} bytes that were said")
         except SystemFault:
+            # A drive that fails is not asked to forget the session as well: that expires by itself.
             raise
         except Exception:
-            # What was sent so far would lie there until the session expires.
+            # Whatever the stream raises: what was sent so far would lie there until the session expires.
             self._give_up(address)
             raise
         if stored.size != size or stored.quick_xor_hash not in (None, content.base64()):

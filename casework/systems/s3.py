@@ -142,6 +142,7 @@ class S3:
                     progress(sent)
             self._complete(operation, bucket, key, upload_id, parts, mark)
         except BaseException as error:
+            # Whatever it is, the end of this process included: parts of no object are seen by nobody and stay.
             try:
                 with self._faults(operation):
                     self._client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)

@@ -202,6 +202,7 @@ def run_leg(message: Message) -> None:
         try:
             flow = load_flow(run)
         except Exception:
+            # A flow's module may raise anything when it is imported; people look for it in the log of their run.
             run_logger.exception("The flow could not be loaded.")
             raise
         with RunMetrics(run, flow):
@@ -250,6 +251,7 @@ def import_ahead(entrypoints: Sequence[str]) -> None:
         try:
             importlib.import_module(entrypoint.rpartition(".")[0])
         except Exception:
+            # A flow's module may raise anything when it is imported; the other flows are not to suffer from it.
             logger.warning("%s could not be imported ahead.", entrypoint, exc_info=True)
     # What is there now stays for all legs: none of them looks through it for garbage, or copies it for that.
     gc.freeze()
@@ -260,7 +262,7 @@ def finish() -> None:
 
     To take it apart would copy the memory that a leg shares with its parent, which costs nearly as much as the leg.
     """
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()  # type: ignore[attr-defined] # private, and what the interpreter itself calls
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
