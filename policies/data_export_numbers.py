@@ -6,7 +6,6 @@ Reading it is part of the import of the policy, so a value that cannot be stops 
 from __future__ import annotations
 
 from datetime import date, time
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import holidays
 from pydantic import Field, field_validator, model_validator
 
-from policies.numbers import Numbers, RoleName, Span, load
+from policies.numbers import Numbers, RoleName, Span, in_order, load
 
 __all__ = ["NUMBERS", "Business", "DataExportNumbers", "DeliverableLimits", "Roles", "Scaled"]
 
@@ -130,9 +129,7 @@ class DataExportNumbers(Numbers):
             ("engineering_due_working_days", "engineering_escalation_working_days"),
             ("ready_reminder_day", "link_valid_days"),
         ):
-            days = [day for name in names for day in _each(getattr(self, name))]
-            if any(later <= earlier for earlier, later in pairwise(days)):
-                raise ValueError(f"{', '.join(names)}: each must come after the one before, not {days}")
+            in_order(", ".join(names), [day for name in names for day in _each(getattr(self, name))])
         return self
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
@@ -89,7 +88,7 @@ class Workload(_Fact):
     @property
     def since(self) -> float:
         """Seconds since the epoch of the last assignment; nobody waits longer than who never had one."""
-        return self.last_assigned.timestamp() if isinstance(self.last_assigned, datetime) else float("-inf")
+        return self.last_assigned.timestamp() if self.last_assigned is not None else float("-inf")
 
 
 class Given(_Fact):

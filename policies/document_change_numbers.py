@@ -5,13 +5,12 @@ Reading it is part of the import of the policy, so a value that cannot be stops 
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from policies.numbers import Numbers, RoleName, Span, WallTime, load
+from policies.numbers import Numbers, RoleName, Span, WallTime, in_order, load
 
 __all__ = ["NUMBERS", "WEEKDAYS", "DocumentChangeNumbers"]
 
@@ -114,8 +113,7 @@ class DocumentChangeNumbers(Numbers):
             ("configuration", (self.configuration_reminder_working_days, self.configuration_final_working_days)),
             ("reading", (self.reading_escalation_working_days, self.reading_final_working_days)),
         ):
-            if any(later <= earlier for earlier, later in pairwise(days)):
-                raise ValueError(f"{what}: each must come after the one before, not {list(days)}")
+            in_order(what, days)
         return self
 
 

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Sequence
 from datetime import time
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-__all__ = ["Numbers", "NumbersError", "RoleName", "Span", "WallTime", "load"]
+__all__ = ["Numbers", "NumbersError", "RoleName", "Span", "WallTime", "in_order", "load"]
 
 
 def _to_the_minute(chosen: time) -> time:
@@ -36,6 +37,15 @@ class Numbers(BaseModel):
     """Base of every model of policy numbers, and of the tables inside them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def in_order(what: str, days: Sequence[int]) -> None:
+    """Check, for a validator, that moments come one after the other.
+
+    Raises ValueError: names what does not.
+    """
+    if any(later <= earlier for earlier, later in pairwise(days)):
+        raise ValueError(f"{what}: each must come after the one before, not {list(days)}")
 
 
 class NumbersError(ValueError):

@@ -171,9 +171,8 @@ def abandon(task: str) -> str:
     except NotFound:
         return task
     if system.find_comment(task, marker) is None:
-        (ticket,) = [one.key for one in issue.links if one.project == current().places.jira.support_project][:1] or [
-            task
-        ]
+        project = current().places.jira.support_project
+        ticket = next((one.key for one in issue.links if one.project == project), task)
         text = messages.render("document_change/cs-called-off", ticket=ticket).body
         system.add_comment(task, f"{text}\nRef {marker}", public=False)
     canceled = NUMBERS.configuration_statuses.canceled

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from casework.systems import adf
 from casework.systems.errors import Refused, Temporary
@@ -54,7 +54,7 @@ class _Allowed(BaseModel):
 
 
 class _Meta(BaseModel):
-    allowedValues: tuple[_Allowed, ...] = Field(())
+    allowedValues: tuple[_Allowed, ...] = ()
 
 
 _TRANSITIONS = TypeAdapter(list[_Transition])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from casework.systems.errors import NotFound, Refused
 from casework.systems.http import Http
@@ -25,7 +25,7 @@ class _Desk(BaseModel):
 
 
 class _Choice(Named):
-    id: str = Field()
+    id: str
 
 
 _M = TypeVar("_M", bound=BaseModel)
