@@ -1,30 +1,25 @@
-"""A process that is killed anywhere, run twice at once, or changed under way keeps its laws."""
+"""A process that is run twice at once, changed under way, or resumed for nothing keeps its laws."""
 
 from __future__ import annotations
 
-import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NoReturn
 
 import pytest
-from sqlalchemy import Connection
 
 from casework import tick
 from casework.answer import Accepted
-from casework.case import CaseFiles, Entry, Kind
+from casework.case import Kind
 from casework.engine import EngineAway, Pause
 from casework.engine.simulated import Run, SimulatedEngine
 from casework.process import process, processes
 from casework.step import Step
 from tests import toy
-from tests.conftest import START
 from tests.desk import Desk
-from tests.toy import ANA, CUSTOMER, MANAGER, OPERATOR, declined, keys, outside, say
+from tests.toy import ANA, CUSTOMER, OPERATOR, Killed, keys, only_run, outside, say
 
 
 @pytest.fixture(autouse=True)
@@ -33,211 +28,6 @@ def world() -> Iterator[None]:
     outside.reset()
     yield
     outside.reset()
-
-
-# -- the crash sweep
-
-
-class Killed(BaseException):
-    """The process is killed."""
-
-
-class Kills:
-    """Kills the process at the n-th moment that matters: around every commit, engine call and effect."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.left = -1
-        self.passed = 0
-        inside = CaseFiles.writing
-
-        @contextmanager
-        def writing(files: CaseFiles) -> Iterator[Connection]:
-            self.moment()
-            with inside(files) as connection:
-                yield connection
-                self.moment()
-            self.moment()
-
-        patch.setattr(CaseFiles, "writing", writing)
-        for name in ("task", "typed", "forget", "show", "resume", "start", "finished", "ended"):
-            patch.setattr(SimulatedEngine, name, self._around(getattr(SimulatedEngine, name)))
-
-    def _around(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def around(*args: Any, **kwargs: Any) -> Any:
-            self.moment()
-            result = call(*args, **kwargs)
-            self.moment()
-            return result
-
-        return around
-
-    def moment(self, _what: str = "") -> None:
-        """One moment at which the process may be killed."""
-        self.passed += 1
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-
-    def at(self, moment: int) -> None:
-        """Kill at this moment from now; never with a negative number."""
-        self.left, self.passed = moment, 0
-
-
-Action = Callable[[Desk, int], None]
-
-
-def the_run(desk: Desk) -> Run:
-    [run] = desk.engine.runs.values()
-    return run
-
-
-def begin(desk: Desk, number: int) -> None:
-    desk.start("moving", number=number)
-    desk.settle()
-
-
-def wait(minutes: int) -> Action:
-    def pass_time(desk: Desk, number: int) -> None:
-        opened = desk.files.case(the_run(desk).case_id).opened_at
-        left = opened + timedelta(minutes=minutes) - desk.engine.time
-        desk.advance(seconds=max(0.0, left.total_seconds()))
-
-    return pass_time
-
-
-def reply(name: str, person: Any, **values: object) -> Action:
-    def speak(desk: Desk, number: int) -> None:
-        [asked] = [wait for wait in desk.waiting(the_run(desk)) if wait.endswith(name)] or [None]
-        if asked is not None:
-            assert isinstance(say(the_run(desk), asked, person, channel="cli", **values), Accepted)
-        desk.settle()
-
-    return speak
-
-
-def cancel(desk: Desk, number: int) -> None:
-    run = the_run(desk)
-    if desk.ending(run) is None and not desk.entries(run, Kind.CANCEL_ASKED):
-        desk.engine.cancel(run.case_id)
-    desk.settle()
-
-
-def come_to_rest(desk: Desk, number: int) -> None:
-    desk.engine.sleep(6)
-    desk.settle()
-
-
-HIRED = [
-    begin,
-    wait(15),
-    wait(40),
-    reply("approval/1", MANAGER, verdict="yes", reason="it is quiet"),
-    reply("toy.hire/1/1", OPERATOR, verdict="retry"),
-]
-SCRIPTS: dict[str, list[Action]] = {
-    "moved": [*HIRED, wait(180), reply("confirmation/2", CUSTOMER, right=True), come_to_rest],
-    "cancelled": [*HIRED, cancel, come_to_rest],
-}
-
-
-def play(desk: Desk, script: list[Action], number: int) -> Run:
-    """Play a script; whoever is killed is started again a second later and goes on."""
-    outside.reset()
-    outside.after = KILLS[-1].moment
-    outside.faults["hire"] = [declined()]
-    desk.engine.runs.clear()
-    desk.engine.time = START + timedelta(days=2 * number)
-    for action in script:
-        for _ in range(5):
-            try:
-                action(desk, number)
-                break
-            except Killed:
-                desk.engine.sleep(6)
-                if outside.calls["hire"] and "hire" not in outside.list() and not parked(desk):
-                    outside.faults["hire"] = [declined()]
-        else:
-            raise AssertionError("it was killed once and does not go on")
-    return the_run(desk)
-
-
-def parked(desk: Desk) -> bool:
-    """Whether the failed hiring stands in the file."""
-    return bool(desk.entries(the_run(desk), Kind.FAULT_PARKED))
-
-
-KILLS: list[Kills] = []
-TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(\+00:00)?")
-
-
-def story(entries: list[Entry]) -> list[tuple[str, str, str, str]]:
-    """A file without what another day, another case and another leg change."""
-    return [(e.kind.value, e.key, e.actor, re.sub(TIME, "T", bare(e))) for e in entries]
-
-
-def bare(entry: Entry) -> str:
-    text = str(dict(entry.payload)).replace(entry.case_id, "case")
-    text = re.sub(r"cw-[0-9a-f]{12}", "cw", text)
-    text = re.sub(r"text:[0-9a-f]{16}", "text", text)
-    return re.sub(r"(toy:move:|'occurrence': |'number': |'volume': )\d+", r"\1N", text)
-
-
-@pytest.fixture
-def kills(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kills]:
-    """Moments at which the process is killed."""
-    KILLS.append(Kills(monkeypatch))
-    yield KILLS[-1]
-    KILLS.pop()
-
-
-def sweep(desk: Desk, kills: Kills, script: str, stride: int) -> int:
-    """Kill at every `stride`-th moment of a script; the number of moments tried."""
-    with desk.files.reading() as connection:
-        if connection.dialect.name == "sqlite":  # what is killed here is a process, not the machine
-            connection.exec_driver_sql("PRAGMA synchronous = OFF")
-    kills.at(-1)
-    whole = play(desk, SCRIPTS[script], 0)
-    moments = kills.passed
-    assert desk.ending(whole) == script
-    expected, done = story_of_size(desk, whole), sorted(outside.list())
-    tried = 0
-    for moment in range(1, moments + 1, stride):
-        tried += 1
-        kills.at(moment)
-        run = play(desk, SCRIPTS[script], tried)
-        told = f"killed at moment {moment} of {moments}"
-        assert desk.ending(run) == script, told
-        assert story_of_size(desk, run) == expected, told
-        assert sorted(outside.list()) == done, told
-        assert max(Counter(outside.done).values()) == 1, told
-        assert run.state == script, told
-        assert desk.files.verify(run.case_id) == len(expected), told
-    return tried
-
-
-def story_of_size(desk: Desk, run: Run) -> list[tuple[str, str, str, str]]:
-    """The file, with what the lookup saw (it depends on the number of the case) left out."""
-    return [line if line[1] != "toy.size/1" else (*line[:3], "") for line in story(desk.files.entries(run.case_id))]
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_killed_anywhere_it_ends_as_if_nothing_had_happened(desk: Desk, kills: Kills, script: str) -> None:
-    """Laws 1, 2, 6, 7, 8: whenever it is killed, every effect is there once and the file is the same."""
-    assert sweep(desk, kills, script, stride=23) > 12
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_killed_at_every_single_moment(any_desk: Desk, kills: Kills, script: str) -> None:
-    """The same for every moment there is, on both databases."""
-    assert sweep(any_desk, kills, script, stride=1) > 200
-
-
-def test_killed_on_postgresql(postgres: str, kills: Kills) -> None:
-    """The same on PostgreSQL, at a few moments spread over the script."""
-    with Desk(postgres, START) as desk:
-        assert sweep(desk, kills, "cancelled", stride=61) > 4
 
 
 # -- law 3: fenced
@@ -249,7 +39,7 @@ def two_legs(desk: Desk, what: str) -> Run:
     def overtake(done: str) -> None:
         if done == what:
             outside.after = lambda what: None
-            desk.engine._leg(the_run(desk))
+            desk.engine._leg(only_run(desk))
 
     outside.after = overtake
     return desk.start("moving", number=1)
@@ -276,15 +66,15 @@ def test_an_overtaken_leg_is_stopped_before_it_repeats_a_doubtful_step(
 
     def overtaken(engine: SimulatedEngine, name: str, attempt: Any, delays: Any) -> Any:
         monkeypatch.setattr(SimulatedEngine, "task", inside)
-        engine._leg(the_run(desk))
+        engine._leg(only_run(desk))
         return inside(engine, name, attempt, delays)
 
     monkeypatch.setattr(SimulatedEngine, "task", overtaken)
     desk.engine.sleep(1)
     desk.settle()
     assert outside.list().count("reserve") == 1
-    assert desk.files.case(the_run(desk).case_id).epoch == 3
-    assert desk.waiting(the_run(desk)) == ["approval/1"]
+    assert desk.files.case(only_run(desk).case_id).epoch == 3
+    assert desk.waiting(only_run(desk)) == ["approval/1"]
 
 
 def test_a_leg_overtaken_by_one_that_closed_the_case_ends_quietly(desk: Desk) -> None:

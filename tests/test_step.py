@@ -13,7 +13,7 @@ from casework.process import process, processes
 from casework.step import DELAYS_SECONDS, case_id, lookup, reference, step
 from casework.systems.errors import Temporary
 from tests.desk import Desk
-from tests.toy import ANA, BEN, CUSTOMER, OPERATOR, declined, keys, outside, say
+from tests.toy import ANA, BEN, CUSTOMER, OPERATOR, Killed, declined, keys, outside, say
 
 
 @pytest.fixture(autouse=True)
@@ -22,10 +22,6 @@ def world() -> Iterator[None]:
     outside.reset()
     yield
     outside.reset()
-
-
-class Killed(BaseException):
-    """The process is killed."""
 
 
 def kill_after(what: str) -> None:

@@ -14,7 +14,7 @@ from casework import runtime, tick
 from casework.case import Kind
 from tests.conftest import START
 from tests.desk import Desk
-from tests.toy import ANA, CUSTOMER, keys, outside, say
+from tests.toy import ANA, CUSTOMER, Killed, keys, outside, say
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +23,6 @@ def world() -> Iterator[None]:
     outside.reset()
     yield
     outside.reset()
-
-
-class Killed(BaseException):
-    """The process is killed."""
 
 
 def test_a_quiet_desk_is_left_alone(any_desk: Desk) -> None:

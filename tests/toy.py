@@ -30,6 +30,10 @@ OWNERS = Role(name="owner", people=(ANA, BEN))
 MANAGERS = Role(name="manager", people=(MANAGER,))
 
 
+class Killed(BaseException):
+    """The process is killed."""
+
+
 class Outside:
     """What was done out there, in order, as (what, reference); what fails there, and what happens after."""
 
@@ -173,6 +177,12 @@ def moving(number: int) -> str:
             pay(van)
             return "moved"
     return "forgotten"
+
+
+def only_run(desk: Desk) -> Run:
+    """The run of the one case that there is."""
+    [run] = desk.engine.runs.values()
+    return run
 
 
 def slack(person: Person) -> Identity:
