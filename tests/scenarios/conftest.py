@@ -51,15 +51,17 @@ def undisturbed(cloud: aws.Aws, tmp_path_factory: pytest.TempPathFactory) -> Und
         return Undisturbed(office.wire.passed, effects(office, ticket))
 
 
-@pytest.fixture
-def new_office(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> NewOffice:
-    """Makes fresh offices on a Monday morning, one after the other.
-
-    Cases look for themselves twice a day instead of twice an hour, which makes days pass faster here; clients that
-    wait before they try again wait in virtual time.
-    """
+def _look_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let cases look for themselves twice a day instead of twice an hour, which makes days pass faster here."""
     for module in LOOKING:
         monkeypatch.setattr(module, "look_every", Minutes(12 * 60))
+
+
+@pytest.fixture
+def new_office(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> NewOffice:
+    """Makes fresh offices on a Monday morning, one after the other; clients that wait before they try again wait in
+    virtual time."""
+    _look_seldom(monkeypatch)
     numbers = count()
 
     @contextmanager
@@ -80,9 +82,8 @@ def new_office(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) 
 def new_studio(
     tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], AbstractContextManager[Studio]]:
-    """Makes fresh offices with Jira and Typeform on a Monday morning; cases look for themselves twice a day."""
-    for module in LOOKING:
-        monkeypatch.setattr(module, "look_every", Minutes(12 * 60))
+    """Makes fresh offices with Jira and Typeform on a Monday morning."""
+    _look_seldom(monkeypatch)
     numbers = count()
 
     @contextmanager

@@ -17,7 +17,6 @@ from casework.gateway.hooks import JiraEvent, TypeformEvent
 from casework.gateway.inbox import Hook
 from casework.reception_jira import survey_starter
 from casework.sandbox import aws, seed_documents
-from casework.sandbox.inprocess import httpx_transport
 from casework.sandbox.jira_issues import ROBOT
 from casework.schema import hooks
 from casework.systems.jira import Jira
@@ -35,7 +34,7 @@ class Studio(Office):
 
     def __init__(self, folder: Path, cloud: aws.Aws, url: str | None = None) -> None:
         super().__init__(folder, cloud, url)
-        known, connected = self.world.credentials, systems.current()
+        connected = systems.current()
         places = systems.JiraPlaces(
             issue_page=PAGE,
             support_project=seed_documents.SUPPORT,
@@ -45,20 +44,8 @@ class Studio(Office):
             request_type_field=seed_documents.REQUEST_TYPE,
             survey_response_field=seed_documents.SURVEY_RESPONSE,
         )
-        sleep = self.engine.sleep
-        self.jira = Jira(
-            "https://jira.example",
-            known["jira_email"],
-            known["jira_token"],
-            transport=httpx_transport(self.world, "jira"),
-            sleep=sleep,
-        )
-        typeform = Typeform(
-            "https://typeform.example",
-            known["typeform_token"],
-            transport=httpx_transport(self.world, "typeform"),
-            sleep=sleep,
-        )
+        self.jira = self.client(Jira, "jira", "https://jira.example", "email", "token")
+        typeform = self.client(Typeform, "typeform", "https://typeform.example", "token")
         around = replace(connected.places, jira=places, survey_form=seed_documents.SURVEY)
         connected = replace(connected, jira=self.jira, typeform=typeform, places=around)
         systems.use(connected)

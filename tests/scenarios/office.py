@@ -99,41 +99,21 @@ class Office(Desk):
         self.world = World(self.engine.now, handshake=self._handshake)
         self.world.seed()
         self.people = People(self.world)
-        known = self.world.credentials
         self.product = product.create(folder / "product.db", self.world)
         keep = {"region": aws.REGION, "access_key": aws.ACCESS_KEY, "secret_key": aws.SECRET_KEY}
         s3 = connect_s3(cloud.url, **keep)
-        sleep = self.engine.sleep
         box = requests_adapter(self.world, "dropbox")
         dropbox = Dropbox(
-            known["dropbox_token"],
+            self.world.credentials["dropbox_token"],
             adapters={"https://api.dropboxapi.com": box, "https://content.dropboxapi.com": box},
-            sleep=sleep,
+            sleep=self.engine.sleep,
         )
-        zendesk = Zendesk(
-            "https://support.example",
-            known["zendesk_email"],
-            known["zendesk_token"],
-            transport=httpx_transport(self.world, "zendesk"),
-            sleep=sleep,
-        )
-        slack = Slack(
-            "https://slack.example/api",
-            known["slack_token"],
-            transport=httpx_transport(self.world, "slack"),
-            sleep=sleep,
-        )
-        asana = Asana(
-            "https://asana.example/api/1.0",
-            known["asana_token"],
-            transport=httpx_transport(self.world, "asana"),
-            sleep=sleep,
-        )
+        zendesk = self.client(Zendesk, "zendesk", "https://support.example", "email", "token")
         systems.use(
             systems.Systems(
                 zendesk=zendesk,
-                slack=slack,
-                asana=asana,
+                slack=self.client(Slack, "slack", "https://slack.example/api", "token"),
+                asana=self.client(Asana, "asana", "https://asana.example/api/1.0", "token"),
                 dropbox=dropbox,
                 s3=s3,
                 product=ProductDatabase(f"sqlite:///{self.product}"),
@@ -161,6 +141,11 @@ class Office(Desk):
         self.wire.watch_aws("s3", s3._client)
         self.wire.watch_aws("ses", systems.current().mail._client)
         self.wire.watch_commits(self.database)
+
+    def client(self, make: Callable[..., T], vendor: str, url: str, *credentials: str) -> T:
+        """A client of a vendor's stand-in, with these credentials; what it waits is virtual time."""
+        known = (self.world.credentials[f"{vendor}_{name}"] for name in credentials)
+        return make(url, *known, transport=httpx_transport(self.world, vendor), sleep=self.engine.sleep)
 
     def _handshake(self, _target: str, headers: Any) -> tuple[int, dict[str, str]]:
         return 200, {"X-Hook-Secret": headers["X-Hook-Secret"]}
