@@ -10,13 +10,13 @@ import os
 import time
 from pathlib import Path
 
-from benchmarks.world import do, was_done
 from casework.clock import Minutes
 from casework.people import Person, Role
 from casework.process import process
 from casework.step import case_id, step
 from casework.wait import wait_for
 from flows.data_export_forms import Approval, Verdict
+from tests.real.world import do, was_done
 
 __all__ = ["DECIDER", "PROCESS", "WAIT", "asker", "wait_name"]
 

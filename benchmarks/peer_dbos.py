@@ -17,7 +17,7 @@ from subprocess import PIPE, Popen
 import httpx
 from dbos import DBOS, DBOSConfig
 
-from benchmarks.world import do
+from tests.real.world import do
 
 __all__ = ["Dbos", "running"]
 

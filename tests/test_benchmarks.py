@@ -17,7 +17,7 @@ from benchmarks.filling import Stencil
 from benchmarks.nginx import nginx
 from benchmarks.processes import trees
 from benchmarks.report import Spread
-from benchmarks.world import World, do, was_done
+from tests.real.world import World, do, was_done
 
 
 @pytest.mark.slow

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import httpx
-
 from casework.clock import Minutes
 from casework.people import Person, Role
 from casework.process import process
 from casework.step import case_id, step
 from casework.wait import wait_for
 from flows.data_export_forms import Approval, Verdict
+from tests.real.world import do, was_done
 
-__all__ = ["DECIDER", "WAIT", "early"]
+__all__ = ["DECIDER", "ONCE", "WAIT", "early"]
 
 DECIDER = Person(id="staff-13")
 WAIT = "early/1"
+ONCE = 1
+"""The number of the one thing that is done for a case."""
 
 
 def look(place: str) -> str | None:
     """What was done for this case, if it was."""
-    found = httpx.get(f"{place}/{case_id()}", timeout=60, trust_env=False)
-    return found.text if found.status_code == 200 else None
+    return was_done(place, case_id(), ONCE)
 
 
 @step(find=look)
 def act(place: str) -> str:
     """Do the thing; done twice, it counts twice."""
-    return httpx.post(f"{place}/{case_id()}", timeout=60, trust_env=False).raise_for_status().text
+    return do(place, case_id(), ONCE)
 
 
 @process("early", subject="tests:early:{number}")

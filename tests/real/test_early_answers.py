@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from statistics import quantiles
 from typing import Any
@@ -27,8 +26,9 @@ from sqlalchemy import select
 from casework.case import Kind
 from casework.people import Invitation
 from casework.schema import waits
-from tests.real.early import DECIDER, WAIT
+from tests.real.early import DECIDER, ONCE, WAIT
 from tests.real.site import BUSY, Site, browser, until
+from tests.real.world import World
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 
@@ -42,44 +42,6 @@ EACH = 25
 
 AT_ONCE = 3
 _numbers = count(1)
-
-
-class World:
-    """The outside world: `done` has the moments (monotonic seconds) at which something was done for each case."""
-
-    def __init__(self) -> None:
-        self.done: dict[str, list[float]] = {}
-        done = self.done
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                done.setdefault(self.path[1:], []).append(time.monotonic())
-                self._say(200)
-
-            def do_GET(self) -> None:
-                self._say(200 if self.path[1:] in done else 404)
-
-            def _say(self, status: int) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", "4")
-                self.end_headers()
-                self.wfile.write(b"done")
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.place = f"http://127.0.0.1:{self._server.server_port}"
-
-    @contextmanager
-    def serving(self) -> Iterator[World]:
-        """Reachable while the block runs."""
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
 
 
 class Watcher:
@@ -201,13 +163,13 @@ class Stage:
             assert len(turned_away) < 400, no
             time.sleep(AGAIN_SECONDS)
             sent = datetime.now(UTC)
-        taken = time.monotonic()
-        until(f"effect of case {case}", partial(self.world.done.get, case), every=0.05)
+        taken = time.time()
+        effect = self.world.effect(case, ONCE)
         until(f"end of case {case}", partial(self.site.ending, case))
         until("end of the run", lambda: self.browser.states(case)[-1][1] not in ("RUNNING", "PENDING"))
         states = self._assert_sound(case, way)
         met = [state for at, state in states if at <= sent][-1]
-        return Played(way, delay, tuple(turned_away), met, self.world.done[case][0] - taken)
+        return Played(way, delay, tuple(turned_away), met, effect.at - taken)
 
     def _assert_sound(self, case: str, way: str) -> list[tuple[datetime, str]]:
         """Decided once, by who was asked; done once; nothing failed on the way; the file's chain holds. The states that
@@ -216,7 +178,7 @@ class Stage:
         (decided,) = [entry for entry in entries if entry.kind is Kind.DECIDED]
         assert (decided.key, decided.actor, decided.payload["channel"]) == (WAIT, DECIDER.id, way)
         assert [entry.kind for entry in entries if entry.kind in (Kind.ANSWER_REFUSED, Kind.FAULT_PARKED)] == []
-        assert len(self.world.done[case]) == 1
+        assert len(self.world.done[case, ONCE]) == 1
         assert [entry.key for entry in entries if entry.kind is Kind.STEP_BEGUN] == ["early.act/1"]
         assert self.site.ending(case) == "done"
         assert self.site.files.verify(case) == len(entries)

@@ -1,6 +1,6 @@
-"""The outside world of a benchmark: an HTTP server that notes when something was done, for whom, and how often.
+"""The outside world of a real site: an HTTP server that notes when something was done, for whom, and how often.
 
-`do` does it, `was_done` asks; both with the standard library alone, so that what is measured is not a client.
+`do` does it, `was_done` asks; both with the standard library alone, so that a benchmark does not measure a client.
 """
 
 from __future__ import annotations
