@@ -433,7 +433,7 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
     for kind, how, name, given in blocks:
         make(kind, how, tmp_path / name, given)
 
-    tests = ["tests/scenarios/test_call_back.py", "tests/test_cli.py::test_prefect_yaml_says_what_is_deployed"]
+    tests = ["tests/scenarios/test_call_back.py", "tests/test_deployments.py::test_prefect_yaml_says_what_is_deployed"]
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *tests],
         cwd=tmp_path,

@@ -11,49 +11,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from casework import wiring
-from casework.cli import app
-from casework.clock import Minutes
 from casework.delivery.history import brief, histories
 from casework.delivery.keys import FORMER, KeyFile, KeyStore
 from casework.delivery.links import ClaimToken, Link, Links, SealedFile
 from casework.engine.simulated import Run
-from casework.people import Person, Role
-from casework.process import process
 from casework.settings import load
-from casework.wait import Form, wait_for
 from tests.desk import SECRET, Desk
 
 SIZE = 20_000_000
 VISITOR = "192.0.2.7 Quillfeather/1.0"
 
 
-class Agreed(Form):
-    agree: bool
-
-
-@process("linked-toy", subject="zendesk:ticket:{ticket}")
-def toy(ticket: int) -> str:
-    """Waits for somebody."""
-    who = Role(name="csm", people=(Person(id="staff-7"),))
-    return str(wait_for(Agreed, key="agreed", question="?", who=who, within=Minutes(60 * ticket)))
-
-
 @pytest.fixture(autouse=True)
-def folder(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "240")
+def in_paris(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The readers are an hour ahead of UTC."""
     monkeypatch.setenv("CASEWORK_ZONE", "Europe/Paris")
-    monkeypatch.setattr(wiring, "files", lambda _settings: desk.files)
-    return tmp_path
-
-
-@pytest.fixture
-def run() -> Callable[..., Result]:
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -63,7 +38,7 @@ def links(desk: Desk) -> Links:
 
 @pytest.fixture
 def case(desk: Desk) -> Run:
-    return desk.start("linked-toy", ticket=9)
+    return desk.start("command-toy", ticket=9)
 
 
 def made(desk: Desk, links: Links, case: Run) -> Link:

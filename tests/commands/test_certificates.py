@@ -9,46 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from casework import wiring
-from casework.cli import app
-from casework.clock import Minutes
 from casework.delivery.certificate import Ciphertext, Outcome, Run, Signer, fingerprint, issue
 from casework.delivery.certificate_file import as_json, as_pdf, verify_file
 from casework.delivery.certificates import Certificates
 from casework.delivery.destruction import Destruction
 from casework.delivery.evidence import CopyState, Evidence
-from casework.people import Person, Role
-from casework.process import process
-from casework.wait import Form, wait_for
 from tests.desk import Desk
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-class Agreed(Form):
-    agree: bool
-
-
-@process("certified-toy", subject="zendesk:ticket:{ticket}")
-def toy(ticket: int) -> str:
-    """Waits for somebody."""
-    who = Role(name="csm", people=(Person(id="staff-7"),))
-    return str(wait_for(Agreed, key="agreed", question="?", who=who, within=Minutes(60 * ticket)))
-
-
-@pytest.fixture(autouse=True)
-def folder(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(wiring, "files", lambda _settings: desk.files)
-    return tmp_path
-
-
-@pytest.fixture
-def run() -> Callable[..., Result]:
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -74,7 +44,7 @@ def made(signer: Signer, case_id: str, detail: str = "0 versions") -> dict[str, 
 @pytest.fixture
 def certified(desk: Desk, signer: Signer) -> dict[str, Any]:
     """A case of ticket 9 whose certificate was kept."""
-    return Certificates(desk.database).keep(made(signer, desk.start("certified-toy", ticket=9).case_id))
+    return Certificates(desk.database).keep(made(signer, desk.start("command-toy", ticket=9).case_id))
 
 
 def test_a_certificate_is_shown(run: Callable[..., Result], certified: dict[str, Any]) -> None:
@@ -111,7 +81,7 @@ def test_which_file_is_not_guessed(run: Callable[..., Result], certified: dict[s
 
 def test_a_case_without_certificate(run: Callable[..., Result], desk: Desk) -> None:
     """It is said why there is none."""
-    desk.start("certified-toy", ticket=8)
+    desk.start("command-toy", ticket=8)
     refused = run("certificate", 8)
     assert refused.exit_code == 1
     assert "has no certificate: it is still open" in refused.stderr
