@@ -17,6 +17,7 @@ from urllib.parse import quote_plus
 import httpx
 import pytest
 from pydantic import Field, model_validator
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from casework.clock import Minutes, present
@@ -37,6 +38,7 @@ from casework.gateway.inbox import Inbox
 from casework.gateway.security import Origins
 from casework.people import Invitation, Person, Role
 from casework.process import process
+from casework.schema import hooks
 from casework.systems.errors import Temporary
 from casework.wait import Form, wait_for
 from tests.desk import SECRET, Desk
@@ -280,6 +282,12 @@ class Place:
             },
             "response_urls": [],
         }
+
+
+def stored(place: Place) -> list[Any]:
+    """The hooks that are written down, oldest first."""
+    with place.desk.files.reading() as connection:
+        return list(connection.execute(select(hooks).order_by(hooks.c.received_at, hooks.c.delivery)))
 
 
 @pytest.fixture
