@@ -37,7 +37,7 @@ SECONDS = 30.0
 _numbers = count(1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a Prefect server with nothing in it, which this process's Prefect talks to."""
     home = tmp_path_factory.mktemp("prefect")
@@ -45,7 +45,8 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     own = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
     own |= {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in SERVICES}
-    command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    serve = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
+    command = (sys.executable, "-m", "casework.engine.prefect_server", *serve)
     api = f"http://127.0.0.1:{port}/api"
 
     def answers() -> bool:
