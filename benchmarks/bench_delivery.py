@@ -21,7 +21,7 @@ import logging
 import os
 import statistics
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -113,7 +113,7 @@ def alone(mib: int) -> dict[str, float]:
         for number, one in enumerate(blocks()):
             cipher.encrypt(number.to_bytes(12, "big"), one, None)
 
-    def pour(stream: Iterator[bytes]) -> None:
+    def pour(stream: Iterable[bytes | memoryview]) -> None:
         for _ in stream:
             pass
 

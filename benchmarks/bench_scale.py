@@ -128,20 +128,21 @@ def fill_up(site: Live, waiting: int) -> list[str]:
 def kills(site: Live, cases: Sequence[str], times: int) -> list[Restart]:
     """Answer one of the cases that wait while the worker is dead, start it, and kill it with -9; so many times."""
     kind = site.kind()
-    restarts = []
-    for number, case in enumerate(cases[:times]):
-        site.send(case, EARLIER_ANSWERS, asked_of(number))
-        until("scheduled run", lambda case=case: site.site.prefect.state(case)[0] == "SCHEDULED", every=0.1)
-        began, before = time.time(), busy()
-        with site.worker(KILLED, kind) as worker:
-            effect = site.world.effect(case, EARLIER_ANSWERS)
-            cpu, machine = trees([worker.pid]).cpu_seconds, busy() - before
-            until("end of the case", lambda case=case: site.ending(case) == "done")
-            _kill(worker)
-        pending = [at.timestamp() for at, state in site.states(case) if state == "PENDING"]
-        taken = min(at for at in pending if at > began)
-        restarts.append(Restart(taken - began, effect.stamps["born"] - began, effect.at - began, cpu, machine))
-    return restarts
+    return [_restart(site, kind, case, number) for number, case in enumerate(cases[:times])]
+
+
+def _restart(site: Live, kind: str, case: str, number: int) -> Restart:
+    site.send(case, EARLIER_ANSWERS, asked_of(number))
+    until("scheduled run", lambda: site.site.prefect.state(case)[0] == "SCHEDULED", every=0.1)
+    began, before = time.time(), busy()
+    with site.worker(KILLED, kind) as worker:
+        effect = site.world.effect(case, EARLIER_ANSWERS)
+        cpu, machine = trees([worker.pid]).cpu_seconds, busy() - before
+        until("end of the case", lambda: site.ending(case) == "done")
+        _kill(worker)
+    pending = [at.timestamp() for at, state in site.states(case) if state == "PENDING"]
+    taken = min(at for at in pending if at > began)
+    return Restart(taken - began, effect.stamps["born"] - began, effect.at - began, cpu, machine)
 
 
 def _kill(worker: subprocess.Popen[bytes]) -> None:

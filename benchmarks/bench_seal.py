@@ -91,7 +91,7 @@ def main() -> None:
         for block in blocks():
             digest.update(block)
 
-    def pour(stream: Iterable[bytes]) -> None:
+    def pour(stream: Iterable[bytes | memoryview]) -> None:
         for _ in stream:
             pass
 

@@ -98,8 +98,8 @@ def flames(pids: Mapping[str, int], pictures: Path) -> Iterator[None]:
         RuntimeError: py-spy may not look into them (it needs the right to trace).
     """
     # Which threads are idle cannot be seen on every kernel; who has the interpreter's lock can.
-    spy = (str(Path(sys.executable).with_name("py-spy")), "record", "--subprocesses", "--gil")
-    spy = (*spy, "--rate", str(SAMPLES_A_SECOND))
+    py_spy = str(Path(sys.executable).with_name("py-spy"))
+    spy = (py_spy, "record", "--subprocesses", "--gil", "--rate", str(SAMPLES_A_SECOND))
     spying: dict[str, subprocess.Popen[str]] = {}
     with ExitStack() as stack:
         for name, pid in pids.items():

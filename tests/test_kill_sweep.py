@@ -88,7 +88,8 @@ def wait(minutes: int) -> Action:
 
 def reply(name: str, person: Any, **values: object) -> Action:
     def speak(desk: Desk, number: int) -> None:
-        [asked] = [wait for wait in desk.waiting(only_run(desk)) if wait.endswith(name)] or [None]
+        waiting: list[str | None] = [wait for wait in desk.waiting(only_run(desk)) if wait.endswith(name)]
+        [asked] = waiting or [None]
         if asked is not None:
             assert isinstance(say(only_run(desk), asked, person, channel="cli", **values), Accepted)
         desk.settle()

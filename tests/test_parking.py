@@ -8,13 +8,15 @@ import pytest
 
 from casework.answer import Accepted, Refused
 from casework.case import Kind
+from casework.clock import Minutes
 from casework.engine.simulated import Run
 from casework.process import process
 from casework.step import step
 from casework.systems.errors import Misconfigured, NotFound, SystemFault, Temporary
 from casework.systems.errors import Refused as Declined
+from casework.wait import wait_for
 from tests.desk import Desk
-from tests.toy import ANA, OPERATOR, declined, keys, outside, say
+from tests.toy import ANA, OPERATOR, OWNERS, Confirmation, declined, keys, outside, say
 
 HIRING = "fault>toy.hire/1/1"
 
@@ -111,8 +113,6 @@ def test_a_step_is_skipped_only_where_the_case_can_do_without(desk: Desk) -> Non
 
     @process("nice", subject="toy:nice:{number}")
     def nice(number: int) -> str:
-        from tests.toy import OWNERS, Confirmation, Minutes, wait_for
-
         given = nicety()
         wait_for(Confirmation, key="x", question="?", who=OWNERS, within=Minutes(5))
         return f"with {given}"

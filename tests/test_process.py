@@ -10,13 +10,15 @@ from typing import Any, NoReturn
 
 import pytest
 
-from casework import tick
+from casework import clock, tick
 from casework.answer import Accepted
 from casework.case import Kind
+from casework.clock import Minutes
 from casework.engine import EngineAway, Pause
 from casework.engine.simulated import Run, SimulatedEngine
 from casework.process import process, processes
 from casework.step import Step
+from casework.wait import wait_for
 from tests import toy
 from tests.desk import Desk
 from tests.toy import ANA, CUSTOMER, OPERATOR, Killed, keys, only_run, outside, say
@@ -102,7 +104,7 @@ class ThreadedEngine(SimulatedEngine):
         super().__init__(now)
 
     @property
-    def _current(self) -> list[str]:  # type: ignore[override]
+    def _current(self) -> list[str]:
         if not hasattr(self._local, "runs"):
             self._local.runs = []
         runs: list[str] = self._local.runs
@@ -148,9 +150,9 @@ def body(desk: Desk, *names: str) -> Callable[[int], str]:
     def run(number: int) -> str:
         for name in names:
             if name == "ask":
-                toy.wait_for(toy.Confirmation, key="ask", question="?", who=toy.OWNERS, within=toy.Minutes(600))
+                wait_for(toy.Confirmation, key="ask", question="?", who=toy.OWNERS, within=Minutes(600))
             elif name == "now":
-                toy.clock.now()
+                clock.now()
             else:
                 known[name](number)
         return "through"

@@ -96,6 +96,11 @@ def test_a_task_is_tried_again_only_after_a_temporary_fault(desk: Desk) -> None:
 def test_a_test_that_never_comes_to_rest_is_stopped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A case that wakes itself for ever fails the test instead of hanging it."""
     run = desk.start("moving", number=1)
-    monkeypatch.setattr(desk.engine, "cancelled_runs", lambda within: desk.engine.resume(run.case_id) or [])
+
+    def wakes_it(within: timedelta) -> list[str]:
+        desk.engine.resume(run.case_id)
+        return []
+
+    monkeypatch.setattr(desk.engine, "cancelled_runs", wakes_it)
     with pytest.raises(AssertionError, match="do not come to rest"):
         desk.settle()

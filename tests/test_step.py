@@ -12,8 +12,9 @@ from casework.case import Kind
 from casework.process import process, processes
 from casework.step import DELAYS_SECONDS, case_id, lookup, reference, step
 from casework.systems.errors import Temporary
+from casework.wait import wait_for
 from tests.desk import Desk
-from tests.toy import ANA, BEN, CUSTOMER, OPERATOR, Killed, declined, keys, outside, say
+from tests.toy import ANA, BEN, CUSTOMER, OPERATOR, OWNERS, Approval, Killed, declined, keys, outside, say
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +133,7 @@ def test_a_temporary_fault_is_tried_again_after_looking(desk: Desk) -> None:
 
 def test_a_lookup_stays_as_it_was_first_seen(desk: Desk) -> None:
     """What a lookup saw stays true for the case, and a kill during a lookup only means another look."""
-    facts = iter([Killed(), "first", "second"])
+    facts: Iterator[Killed | str] = iter([Killed(), "first", "second"])
 
     @lookup
     def fact() -> str:
@@ -146,8 +147,6 @@ def test_a_lookup_stays_as_it_was_first_seen(desk: Desk) -> None:
     @process("knowing", subject="toy:know:{number}")
     def knowing(number: int) -> str:
         told.append(fact())
-        from tests.toy import OWNERS, Approval, wait_for
-
         wait_for(Approval, key="x", question="?", who=OWNERS, within=clock.Minutes(5))
         return "known"
 

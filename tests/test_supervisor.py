@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -76,6 +77,10 @@ def until(true: Callable[[], bool], seconds: float = 15) -> None:
         time.sleep(0.02)
 
 
+def answers_anew(site: Site, child: Child, old: int) -> bool:
+    return site.pid(child.name) != old and answers(child)
+
+
 def answers(child: Child) -> bool:
     try:
         return httpx.get(child.ready or "", timeout=2).status_code == 200
@@ -124,7 +129,7 @@ def test_a_killed_child_is_started_again_and_that_is_said(site: Site) -> None:
             os.kill(old, signal.SIGKILL)
             said = site.said.get(timeout=10)
             assert "gateway ended (signal SIGKILL)" in said
-            until(lambda old=old: site.pid("gateway") != old and answers(child))
+            until(partial(answers_anew, site, child, old))
 
 
 def test_what_needs_a_killed_child_is_started_again_after_it(site: Site) -> None:

@@ -343,6 +343,7 @@ def test_typed_with_a_wrong_code_the_form_is_shown_again(any_desk: Desk) -> None
         any_desk.engine.type_in(run.case_id, {"verdict": "yes", "your_code": wrong})
         any_desk.settle()
     assert run.state == "suspended"
+    assert run.pause is not None
     assert run.pause.key not in seen
     assert len(seen) == 2
     assert [why for _, _, why in refusals(any_desk, run)] == ["bad_code"] * 2

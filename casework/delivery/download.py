@@ -7,7 +7,7 @@ time is served; several at once are refused, because nobody who downloads a file
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
@@ -95,7 +95,9 @@ def plan(size: int, plain_sha256: str, range_header: str | None = None, if_range
     return Plan(206, start, end, size, tag) if start < end else refused
 
 
-def stream(answer: Plan, opener: Opener, links: Links, link_id: str, stream_id: str) -> Iterator[memoryview]:
+def stream(
+    answer: Plan, opener: Opener, links: Links, link_id: str, stream_id: str
+) -> Generator[memoryview, None, None]:
     """Decrypt the planned bytes; what is handed out was counted before, and the next is decrypted meanwhile.
 
     A link that is revoked, or a second stream of the same claim, stops this one within :data:`MOST_COUNTED`.

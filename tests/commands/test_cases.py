@@ -104,7 +104,8 @@ def test_tick_counts(run: Callable[..., Result], desk: Desk, toys: tuple[Run, Ru
 
 def test_tick_shows_what_is_open(run: Callable[..., Result], desk: Desk, toys: tuple[Run, Run]) -> None:
     """Where no gateway runs the page of open questions is kept current all the same, with the tickets' addresses."""
-    assert desk.engine.inbox is None
+    before = desk.engine.inbox
+    assert before is None
     run("tick")
     assert desk.engine.inbox is not None
     rows, _ = desk.engine.inbox

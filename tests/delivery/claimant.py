@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
-from typing import cast
 
 from casework.database import connect
 from casework.delivery.links import ClaimToken, Links
@@ -20,7 +19,7 @@ def main() -> None:
     say("ready")
     sys.stdin.readline()
     answers = [(token, links.claim(token, code)) for token, code in told["links"]]
-    won = {token: cast(ClaimToken, answer).value for token, answer in answers if isinstance(answer, ClaimToken)}
+    won = {token: answer.value for token, answer in answers if isinstance(answer, ClaimToken)}
     engine.dispose()
     say(json.dumps({"won": won, "lost": [str(answer) for _, answer in answers if not isinstance(answer, ClaimToken)]}))
 

@@ -182,8 +182,9 @@ def test_one_file_that_changed_after_its_check_is_noticed(vault: Vault, drop: S3
     back, before a link to it is made ready."""
     checked = Accepted((CheckedFile("candidates.csv", 4, "0" * 64, 0, Entity.CANDIDATES, 1, Format.CSV),))
     other = dataclasses.replace(package(drop, checked, "export"), chunks=lambda: iter([b"a\nb\n"]))
-    named = {"case_id": "case-1", "deliverable_id": "d-1", "ticket": "4711", "object_name": "d-1.sealed"}
-    file = seal_into(vault, other, keys, **named)
+    file = seal_into(
+        vault, other, keys, case_id="case-1", deliverable_id="d-1", ticket="4711", object_name="d-1.sealed"
+    )
     with pytest.raises(SealBroken, match="another file than was checked"):
         verify_sealed(file, keys, vault)
 

@@ -114,6 +114,7 @@ def test_killed_between_overwriting_and_removing(store: Open, folder: Path, monk
     ours = store()
     ours.create("d-1")
     wrapped, _ = ours._row("d-1")
+    assert wrapped is not None
     connect = ours._connect
     calls = iter([connect])
 

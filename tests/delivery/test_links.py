@@ -33,8 +33,8 @@ def code_of(links: Links, link_id: str) -> str:
     return code
 
 
-def claimed(links: Links, clock: Clock, **change: object) -> tuple[str, str]:
-    link_id = ready(links, clock, **change)
+def claimed(links: Links, clock: Clock) -> tuple[str, str]:
+    link_id = ready(links, clock)
     won = links.claim(links.token(link_id), code_of(links, link_id))
     assert isinstance(won, ClaimToken)
     return link_id, won.value

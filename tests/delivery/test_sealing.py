@@ -222,7 +222,7 @@ def test_memory_is_used_again() -> None:
     """A reader that lets each piece go has a long file opened in one piece's memory."""
     size = 20 * SEGMENT_BYTES
     data = b"".join(seal([bytes(size)], KEY, AD))
-    rooms = []
+    rooms: list[object] = []
     for piece in Opener(KEY, AD, size, ranges_of(data)).read():
         if not any(piece.obj is room for room in rooms):
             rooms.append(piece.obj)

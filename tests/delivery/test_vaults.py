@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from types import SimpleNamespace
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from tests.scenarios.wire import Killed, Kind, Mishap, Wire
 T = TypeVar("T")
 DATA = random.Random(1).randbytes(9 * 2**20 + 17)
 LOST: tuple[Kind, ...] = ("answer lost",)
+KILLED: tuple[Kind, ...] = ("killed before", "killed after")
 TURNED_AWAY: tuple[Kind, ...] = ("busy", "broken", "silent")
 
 
@@ -172,9 +174,9 @@ def test_a_killed_upload_is_replaced(troubled: Troubled) -> None:
     vault = troubled.vault
     requests = troubled.passes(lambda: vault.store("first", pieces(), len(DATA)))
     for at in range(requests):
-        name, kind = f"killed-{at}", ("killed before", "killed after")[at % 2]
+        name = f"killed-{at}"
         with pytest.raises(Killed):
-            troubled.with_mishap(at, kind, lambda name=name: vault.store(name, pieces(), len(DATA)))  # type: ignore[misc]
+            troubled.with_mishap(at, KILLED[at % 2], partial(vault.store, name, pieces(), len(DATA)))
         if vault.look(name).state is CopyState.BLOCKED:
             assert read(vault, name) == DATA
         vault.store(name, pieces(b"the newer one"), 13)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -44,7 +45,7 @@ def test_what_can_be_answered(form: type[Form], values: dict[str, object], valid
             form.model_validate(values)
 
 
-async def _next(schedule: CronSchedule, start: datetime) -> list[datetime]:
+async def _next(schedule: CronSchedule, start: datetime) -> Sequence[datetime]:
     return await schedule.get_dates(3, start)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 import flows
 from casework import authority, tick, wiring

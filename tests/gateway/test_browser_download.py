@@ -203,6 +203,8 @@ def test_a_download_over_a_bad_line(
     assert link.file.plain_sha256 == digest(plain)
     assert (place.desk.waiting(run), drop.look().state) == (["download/1"], CopyState.BLOCKED)
     token = place.links.token(link.link_id)
+    line: Line
+    gateways: Gateways
     mishaps = [(at * 1_000_000, lambda: line.cut()) for at in cuts]
     mishaps += [(at * 1_000_000, lambda: gateways.kill()) for at in kills]
     context = browser.new_context(viewport={"width": 320, "height": 640})

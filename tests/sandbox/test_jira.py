@@ -350,7 +350,7 @@ def sdk(world: World) -> Iterator[JIRA]:
     session: requests.Session = client._session
     session.mount("https://", requests_adapter(world, "jira"))
     yield client
-    client.close()
+    client.close()  # type: ignore[no-untyped-call]  # the library leaves it untyped
 
 
 def test_the_communitys_client_gets_on(world: World, people: People, sdk: JIRA, request_key: str) -> None:

@@ -98,7 +98,7 @@ class Studio(Office):
         self.hooks()
         return comment
 
-    def task(self, ticket: str = "") -> str:  # type: ignore[override]
+    def task(self, ticket: str = "") -> str:
         """CS's newest ticket for a ticket."""
         with self.wire.still():
             links = self.jira.issue(ticket).links

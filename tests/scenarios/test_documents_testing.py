@@ -356,7 +356,8 @@ def test_a_reply_on_the_way_to_the_end(
     A hook that is handled while the case is still open starts nothing; then the end of the case is what tells of it.
     """
     ticket, run = asked
-    closing, written = studio.jira.set_status, []
+    closing = studio.jira.set_status
+    written: list[int] = []
 
     def close(key: str, status: str, resolution: str | None = None) -> bool:
         if (key, status) == (ticket, "Closed") and not written:
@@ -391,7 +392,8 @@ def test_a_reply_while_it_is_called_off(
     ticket, run = asked
     studio.ready(ticket)
     studio.write(ticket, "We do not need it any more")
-    writing, written = studio.jira.add_comment, []
+    writing = studio.jira.add_comment
+    written: list[int] = []
 
     def add(key: str, text: str, *, public: bool) -> int:
         made = writing(key, text, public=public)

@@ -140,7 +140,8 @@ def test_a_reply_on_the_way_to_the_end(office: Office, monkeypatch: pytest.Monke
     """
     ticket, run = office.ask("user-88")
     assert office.waiting(run) == ["reason/1"]
-    writing, written = systems.current().zendesk.comment, []
+    writing = systems.current().zendesk.comment
+    written: list[int] = []
 
     def comment(number: int, body: str, public: bool, **more: Any) -> int:
         if more.get("status") == "solved" and not written:

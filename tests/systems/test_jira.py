@@ -27,7 +27,7 @@ from casework.systems.jql import contains, quote
 from tests.systems.sites import Site
 from tests.systems.vendor import PLANTED, Vendor, in_turn
 
-NOTHING = {"errorMessages": [], "errors": {}}
+NOTHING: dict[str, object] = {"errorMessages": [], "errors": {}}
 
 
 @pytest.fixture
@@ -80,7 +80,8 @@ def test_wrong_credentials_are_our_own_fault(site: Site) -> None:
 
 def test_the_account_is_asked_for_once(site: Site) -> None:
     """Who we are is kept, and known only once it was asked for."""
-    assert site.jira.known_own_id is None
+    before = site.jira.known_own_id
+    assert before is None
     assert site.jira.own_id() == site.jira.own_id() == site.jira.known_own_id
     assert sent(site, "GET", "/myself") == 1
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from prefect._internal import control_listener
+from prefect._internal.attempt_control import INTENT_FOR_BYTE
 from prefect._internal.metrics import RunMetrics
 from prefect.engine import handle_engine_signals
 from prefect.events.clients import PrefectEventSubscriber, get_events_subscriber
@@ -80,10 +81,11 @@ def test_the_base_class_polls_by_what_we_override() -> None:
 
 def test_intents_and_environment_are_called_as_they_were() -> None:
     """The engine knows the intents that we send, and reads the variables that we set."""
-    assert {"cancel", "reschedule"} <= set(control_listener.INTENT_FOR_BYTE.values())
+    assert {"cancel", "reschedule"} <= set(INTENT_FOR_BYTE.values())
     assert {one.name for one in ControlSignalStatus} >= {"ALREADY_CONCLUDED"}
     assert "PREFECT__FLOW_ENTRYPOINT" in inspect.getsource(load_flow)
     source = inspect.getsource(control_listener)
+    assert "INTENT_FOR_BYTE.get(" in source
     assert "PREFECT__CONTROL_PORT" in source
     assert "PREFECT__CONTROL_TOKEN" in source
 
