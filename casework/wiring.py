@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DatabaseAway",
     "Wired",
+    "be_patient",
     "board",
     "build",
     "check",
@@ -219,9 +220,7 @@ def preload() -> tuple[Path, ...]:
         SettingsWrong: something that is needed is not set.
     """
     os.environ.setdefault("PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED", "false")
-    # Nobody waits for a leg at a page: it asks a busy server again.
-    os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "60")
-    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "5")
+    be_patient()
     _own()
     from casework.engine import prefect_leg
 
@@ -323,6 +322,15 @@ def prepare_prefect(settings: Settings) -> None:
         if api_url.startswith("http://"):
             # Each client reads its certificates, 50 ms for the usual ones, though plain HTTP needs none.
             os.environ.setdefault("PREFECT_API_SSL_CERT_FILE", str(NOBODY))
+
+
+def be_patient() -> None:
+    """Let this process's Prefect ask a busy server again: nobody waits for the answer at a page.
+
+    For legs and commands, before `prepare_prefect`. SQLite makes a server busy that others start to use.
+    """
+    os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "60")
+    os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "5")
 
 
 def _value(settings: Settings, name: str) -> object:

@@ -132,6 +132,7 @@ def deploy(
     Example: `casework deploy`
     """
     settings = wiring.check(load().settings)
+    wiring.be_patient()
     wiring.prepare_prefect(settings)
     from casework.engine.prefect_deployments import WrongWorker, register
     from deployments import DEPLOYMENTS

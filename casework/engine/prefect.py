@@ -40,7 +40,7 @@ from casework.occurrence import AlreadyOpen, Occurrence
 from casework.process import Process
 from casework.systems.errors import Temporary
 
-__all__ = ["PrefectEngine", "as_flow"]
+__all__ = ["PrefectEngine", "answering", "as_flow"]
 
 T = TypeVar("T")
 
@@ -79,6 +79,29 @@ def as_flow(process: Process) -> Flow[Any, Any]:
     )
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """Say what to do about a Prefect server that is away while the block asks it something.
+
+    Raises:
+        EngineAway: it does not answer, or answers that it cannot or that this process may not ask.
+    """
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise EngineAway(
+            f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
+        ) from error
+    except httpx.HTTPStatusError as error:
+        status = error.response.status_code
+        if status not in AWAY_STATUSES and status < 500:
+            raise
+        raise EngineAway(
+            f"The Prefect server answers {status}. Look at its log; for 401 at its basic auth, for 403 at its CSRF"
+            " protection, which its clients heed with PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true."
+        ) from error
+
+
 class PrefectEngine:
     """Talks to the Prefect server that the process's settings name.
 
@@ -101,20 +124,8 @@ class PrefectEngine:
     @contextmanager
     def _client(self) -> Iterator[SyncPrefectClient]:
         leg = SyncClientContext.get()
-        try:
+        with answering():
             yield leg.client if leg is not None else self._kept
-        except httpx.TransportError as error:
-            raise EngineAway(
-                f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
-            ) from error
-        except httpx.HTTPStatusError as error:
-            status = error.response.status_code
-            if status not in AWAY_STATUSES and status < 500:
-                raise
-            raise EngineAway(
-                f"The Prefect server answers {status}. Look at its log; for 401 at its basic auth, for 403 at its CSRF"
-                " protection, which its clients heed with PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true."
-            ) from error
 
     def case_id(self) -> str:
         return str(flow_run.id)

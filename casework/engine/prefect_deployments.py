@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.schedules import CronSchedule
@@ -15,7 +14,7 @@ from prefect.settings import get_current_settings
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.base import BaseWorker
 
-from casework.engine import EngineAway
+from casework.engine.prefect import answering
 
 __all__ = ["WrongWorker", "register", "server"]
 
@@ -58,37 +57,32 @@ def register(deployments: Iterable[Deployable], *, name: str, work_pool: str, wo
         WrongWorker: no such type of worker is installed, or the pool is there with another type.
     """
     registered = []
-    try:
-        with get_client(sync_client=True) as client:
-            try:
-                client.create_work_pool(_pool(work_pool, worker))
-            except ObjectAlreadyExists:
-                there = client.read_work_pool(work_pool).type
-                if there != worker:
-                    raise WrongWorker(
-                        f"The work pool {work_pool!r} is for workers of type {there!r}, not {worker!r}, and keeps its"
-                        f" type. Set prefect.worker to {there!r} and start such workers; or set prefect.work_pool to a"
-                        " new name, deploy, and keep a worker of the old pool until its open cases have ended."
-                    ) from None
-            for one in deployments:
-                flow: Flow[..., Any] = load_flow_from_entrypoint(one.entrypoint, use_placeholder_flow=False)
-                client.create_deployment(
-                    client.create_flow_from_name(flow.name),
-                    name,
-                    version=version,
-                    entrypoint=one.entrypoint,
-                    work_pool_name=work_pool,
-                    description=flow.description,
-                    tags=list(one.tags),
-                    schedules=[_scheduled(timed) for timed in one.schedules],
-                    parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
-                    enforce_parameter_schema=True,
-                )
-                registered.append(f"{flow.name}/{name}")
-    except (httpx.TransportError, httpx.HTTPStatusError) as error:
-        raise EngineAway(
-            f"The Prefect server does not answer ({type(error).__name__}). Is it running? `casework up` starts it."
-        ) from error
+    with answering(), get_client(sync_client=True) as client:
+        try:
+            client.create_work_pool(_pool(work_pool, worker))
+        except ObjectAlreadyExists:
+            there = client.read_work_pool(work_pool).type
+            if there != worker:
+                raise WrongWorker(
+                    f"The work pool {work_pool!r} is for workers of type {there!r}, not {worker!r}, and keeps its"
+                    f" type. Set prefect.worker to {there!r} and start such workers; or set prefect.work_pool to a"
+                    " new name, deploy, and keep a worker of the old pool until its open cases have ended."
+                ) from None
+        for one in deployments:
+            flow: Flow[..., Any] = load_flow_from_entrypoint(one.entrypoint, use_placeholder_flow=False)
+            client.create_deployment(
+                client.create_flow_from_name(flow.name),
+                name,
+                version=version,
+                entrypoint=one.entrypoint,
+                work_pool_name=work_pool,
+                description=flow.description,
+                tags=list(one.tags),
+                schedules=[_scheduled(timed) for timed in one.schedules],
+                parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+                enforce_parameter_schema=True,
+            )
+            registered.append(f"{flow.name}/{name}")
     return registered
 
 
