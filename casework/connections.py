@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,15 @@ from casework.delivery.certificates import Certificates
 from casework.delivery.keys import KeyFile, KeyStore, KmsKey, Wrapping
 from casework.delivery.links import Links
 from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, Vault
-from casework.settings import JiraSettings, OneDriveSettings, Settings, SettingsWrong, TypeformSettings
+from casework.settings import (
+    JiraSettings,
+    OneDriveSettings,
+    SalesforceSettings,
+    Settings,
+    SettingsWrong,
+    TypeformSettings,
+    example,
+)
 from casework.standins import dropbox_adapters
 from casework.systems import kms, mail, s3
 from casework.systems.asana import Asana
@@ -24,6 +33,7 @@ from casework.systems.dropbox import Dropbox
 from casework.systems.jira import Jira
 from casework.systems.onedrive import App, OneDrive
 from casework.systems.product import ProductDatabase
+from casework.systems.salesforce import ClientCredentials, JwtBearer, Login, Names, Salesforce
 from casework.systems.slack import Slack
 from casework.systems.typeform import Typeform
 from casework.systems.zendesk import Zendesk
@@ -59,6 +69,8 @@ def systems_of(settings: Settings) -> systems.Systems:
         connected = _with_jira(connected, settings.jira)
     if settings.typeform.token is not None:
         connected = _with_typeform(connected, settings.typeform)
+    if settings.salesforce.url is not None:
+        connected = _with_salesforce(connected, settings.salesforce)
     return connected
 
 
@@ -79,6 +91,37 @@ def _with_jira(connected: systems.Systems, site: JiraSettings) -> systems.System
 def _with_typeform(connected: systems.Systems, account: TypeformSettings) -> systems.Systems:
     places = replace(connected.places, survey_form=chosen(account.survey_form))
     return replace(connected, typeform=Typeform(account.url, chosen(account.token)), places=places)
+
+
+def _with_salesforce(connected: systems.Systems, org: SalesforceSettings) -> systems.Systems:
+    login: Login = (
+        ClientCredentials(chosen(org.client_id), chosen(org.client_secret))
+        if org.private_key is None
+        else JwtBearer(chosen(org.client_id), chosen(org.username), chosen(org.private_key), org.audience)
+    )
+    client = Salesforce(
+        chosen(org.url),
+        login,
+        now=clock.present,
+        names=_names(org.names),
+        sender=org.sender,
+        version=org.version,
+        reserve=org.reserve,
+    )
+    return replace(connected, salesforce=client, places=replace(connected.places, case_page=chosen(org.case_page)))
+
+
+def _names(renamed: Sequence[str]) -> Names:
+    """The org's names from `ours = theirs`.
+
+    Raises:
+        SettingsWrong: one has another form, or ours is no name that can be changed.
+    """
+    try:
+        pairs = [one.partition("=") for one in renamed]
+        return Names({ours.strip(): theirs.strip() for ours, _, theirs in pairs})
+    except ValueError as error:
+        raise SettingsWrong(f"salesforce.names: {error}. Example: {example('salesforce.names')}") from None
 
 
 def delivery_of(

@@ -187,6 +187,29 @@ class TypeformSettings(_Section):
     survey_form: str | None = Field(None, pattern=r"^[A-Za-z0-9]+$", examples=["Dq8mYt2K"])
 
 
+class SalesforceSettings(_Section):
+    """One org, by its My Domain; without `url` there is none.
+
+    We sign in with `client_secret`, or, where `private_key` is set, with assertions that it signs for `username`.
+    `names` are the org's names of objects and fields, where they differ from those of the processes. `reserve` is the
+    part of the org's allowance of requests that is left to others.
+    """
+
+    url: Address | None = Field(None, examples=["https://members.my.salesforce.example"])
+    client_id: str | None = Field(None, min_length=1, examples=["the connected app's consumer key"])
+    client_secret: SecretStr | None = Field(None, examples=["the connected app's consumer secret"])
+    username: str | None = Field(None, min_length=1, examples=["robot@members.example"])
+    private_key: SecretStr | None = Field(None, examples=["-----BEGIN PRIVATE KEY-----…"])
+    audience: Address = Field("https://login.salesforce.com", examples=["https://test.salesforce.com"])
+    version: str = Field("v64.0", pattern=r"^v[1-9][0-9]\.0$", examples=["v64.0"])
+    sender: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$", examples=["care@members.example"])
+    webhook_secret: SecretStr | None = Field(None, examples=["the secret that the org's callouts are signed with"])
+    case_page: str | None = Field(None, examples=["https://members.lightning.example/lightning/r/Case/{case}/view"])
+    names: Names = Field((), examples=[["Review__c = Member_Review__c", "Review__c.Text__c = Body__c"]])
+    reserve: float = Field(0.05, ge=0, lt=1, examples=[0.05])
+    poll_seconds: float = Field(120.0, ge=10, examples=[120.0])
+
+
 class DropboxSettings(_Section):
     """`business` deletes for good, which needs a Business account with the scope `files.permanent_delete`.
 
@@ -292,6 +315,7 @@ class Settings(BaseSettings):
     asana: AsanaSettings = AsanaSettings()
     jira: JiraSettings = JiraSettings()
     typeform: TypeformSettings = TypeformSettings()
+    salesforce: SalesforceSettings = SalesforceSettings()
     dropbox: DropboxSettings = DropboxSettings()
     onedrive: OneDriveSettings = OneDriveSettings()
     s3: S3Settings = S3Settings()

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 
 from casework.sandbox import seed_documents as documents
+from casework.sandbox import seed_escalations as escalations
 from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
 from casework.sandbox.world import CREDENTIALS
 from casework.settings import Settings
@@ -89,6 +90,16 @@ def with_standins(settings: Settings) -> Settings:
             "token": secret["typeform_token"],
             "webhook_secret": secret["typeform_webhook_secret"],
             "survey_form": documents.SURVEY,
+        },
+        "salesforce": {
+            "url": f"{root}/salesforce",
+            "client_id": CREDENTIALS["salesforce_client_id"],
+            "client_secret": secret["salesforce_client_secret"],
+            "private_key": None,
+            "sender": escalations.SENDER,
+            "webhook_secret": secret["salesforce_webhook_secret"],
+            "case_page": f"{root}/salesforce/lightning/r/Case/{{case}}/view",
+            "names": (),
         },
         "dropbox": {"token": secret["dropbox_token"], "sandbox_url": f"{root}/dropbox"},
         "onedrive": {

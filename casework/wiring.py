@@ -28,6 +28,7 @@ from casework.database import connect as connect_database
 from casework.database import migrate
 from casework.delivery.keys import read_secret_file
 from casework.reception_jira import survey_starter
+from casework.reception_salesforce import salesforce_changes
 from casework.runtime import Runtime
 from casework.settings import ADDRESSES, Settings, SettingsWrong, example, load, variable
 from casework.standins import sandbox_time, with_standins
@@ -48,6 +49,7 @@ __all__ = [
     "gateway",
     "preload",
     "prepare_prefect",
+    "subject_page",
 ]
 
 NOBODY = Path(__file__).parent / "engine" / "no-authority.pem"
@@ -78,6 +80,8 @@ NEEDED_WITH = {
         *("jira.needs_configuration_field", "jira.survey_response_field"),
     ),
     "typeform.token": ("typeform.survey_form",),
+    "salesforce.url": ("salesforce.client_id", "salesforce.case_page"),
+    "salesforce.private_key": ("salesforce.username",),
 }
 """What else a system needs that a deployment may do without, where the setting that brings it in is set."""
 
@@ -146,6 +150,8 @@ def check(settings: Settings) -> Settings:
     """
     settings = with_standins(settings)
     also = [name for key, names in NEEDED_WITH.items() if _value(settings, key) is not None for name in names]
+    if settings.salesforce.url is not None and settings.salesforce.private_key is None:
+        also.append("salesforce.client_secret")
     unset = [name for name in (*NEEDED, *also) if not _value(settings, name)]
     if unset:
         raise SettingsWrong(
@@ -264,31 +270,39 @@ def gateway(wired: Wired) -> Gateway:
         code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),
         own_zendesk_id=reception.own_account(wired.systems.zendesk),
         own_jira_id=lambda: wired.systems.jira.known_own_id if settings.jira.url else None,
+        own_salesforce_id=lambda: wired.systems.salesforce.known_own_id if settings.salesforce.url else None,
         tell_slack=reception.tell_slack if settings.slack.signing_secret else None,
         open_modal=wired.systems.slack.open_view if settings.slack.signing_secret else None,
         zendesk_secret=plain(settings.zendesk.webhook_secret),
         jira_secret=plain(settings.jira.webhook_secret),
         typeform_secret=plain(settings.typeform.webhook_secret),
+        salesforce_secret=plain(settings.salesforce.webhook_secret),
+        salesforce_changes=salesforce_changes(wired.systems.salesforce) if settings.salesforce.url else None,
         slack_secret=plain(settings.slack.signing_secret),
         slack_origins=settings.slack.response_origins,
-        subject_page=_subject_page(wired.systems.places.ticket_page, settings.jira.issue_page),
+        subject_page=subject_page(settings),
         tick_seconds=settings.tick_seconds,
+        poll_seconds=settings.salesforce.poll_seconds,
     )
 
 
 def board(wired: Wired) -> Board:
     """What keeps the engine's page of open questions current."""
-    return Board(wired.runtime, _subject_page(wired.systems.places.ticket_page, wired.settings.jira.issue_page))
+    return Board(wired.runtime, subject_page(wired.settings))
 
 
-def _subject_page(ticket_page: str, issue_page: str | None) -> Callable[[str], str | None]:
-    """The page of a ticket, when that is what a subject names (`zendesk:ticket:4711`, `jira:issue:SS-12`)."""
+def subject_page(settings: Settings) -> Callable[[str], str | None]:
+    """The page of what a subject names (`zendesk:ticket:4711`, `jira:issue:SS-12`), where its system has one."""
+    pages = {
+        "zendesk:ticket": settings.zendesk.ticket_page,
+        "jira:issue": settings.jira.issue_page,
+        "salesforce:case": settings.salesforce.case_page,
+    }
 
     def page(subject: str) -> str | None:
-        kind, _, ticket = subject.rpartition(":")
-        if kind == "jira:issue" and issue_page is not None:
-            return issue_page.format(issue=ticket)
-        return ticket_page.format(ticket=ticket) if kind == "zendesk:ticket" else None
+        kind, _, number = subject.rpartition(":")
+        known = pages.get(kind)
+        return known.format(**{kind.partition(":")[2]: number}) if known is not None else None
 
     return page
 

@@ -13,7 +13,8 @@ from sqlalchemy import event
 
 from casework import authority
 from casework.board import SHOWN, Board
-from casework.wiring import _subject_page
+from casework.settings import JiraSettings, SalesforceSettings, Settings, ZendeskSettings
+from casework.wiring import subject_page
 from tests.council import DAN
 from tests.desk import Desk
 from tests.gateway.conftest import open_place
@@ -81,13 +82,17 @@ def test_a_line_says_what_a_colleague_needs(desk: Desk) -> None:
 
 def test_a_ticket_has_a_page_and_nothing_else_has() -> None:
     """The address comes from the settings; a subject that is no ticket has none, and stands there as it is."""
-    page = _subject_page("https://support.example/agent/tickets/{ticket}", None)
+    zendesk = ZendeskSettings(ticket_page="https://support.example/agent/tickets/{ticket}")
+    page = subject_page(Settings(zendesk=zendesk))
     assert page("zendesk:ticket:4711") == "https://support.example/agent/tickets/4711"
     assert page("inbox:digest") is None
     assert page("jira:issue:SS-12") is None
-    both = _subject_page("https://support.example/{ticket}", "https://jira.example/browse/{issue}")
-    assert both("jira:issue:SS-12") == "https://jira.example/browse/SS-12"
-    assert both("zendesk:ticket:4711") == "https://support.example/4711"
+    jira = JiraSettings(issue_page="https://jira.example/browse/{issue}")
+    salesforce = SalesforceSettings(case_page="https://org.example/Case/{case}/view")
+    all_three = subject_page(Settings(zendesk=zendesk, jira=jira, salesforce=salesforce))
+    assert all_three("jira:issue:SS-12") == "https://jira.example/browse/SS-12"
+    assert all_three("zendesk:ticket:4711") == "https://support.example/agent/tickets/4711"
+    assert all_three("salesforce:case:500RM0000000001YAA") == "https://org.example/Case/500RM0000000001YAA/view"
 
 
 def test_it_follows_and_is_written_only_when_it_changed(desk: Desk, asked: list[str]) -> None:

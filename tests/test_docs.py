@@ -161,6 +161,7 @@ def test_pages_are_portable(page: Path) -> None:
         "slack.com",
         "app.asana.com",
         "api.typeform.com",
+        "login.salesforce.com",
         "dropboxapi.com",
         "graph.microsoft.com",
         "login.microsoftonline.com",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,6 +28,7 @@ from casework.settings import (
     JiraSettings,
     KeySettings,
     OneDriveSettings,
+    SalesforceSettings,
     SandboxSettings,
     Settings,
     SettingsWrong,
@@ -102,6 +105,11 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
     assert wired.systems.jira.desk.request_type_id(places.jira.support_project, REQUEST)
     token = People(world).customer.answer_survey("user-201")
     assert wired.systems.typeform.response(places.survey_form, token).token == token
+    case = People(world).member.open_case("member-1", "Delete my data", "All of it.")
+    wired.systems.salesforce.demand()
+    assert wired.systems.salesforce.cases.case(case).tier == "Tier 2"
+    assert wired.systems.salesforce.reviews.of_case(case) == ()
+    assert places.case_page.format(case=case).endswith(f"/{case}/view")
     assert [person.id for person in wired.runtime.operators.people] == ["staff-41", "staff-42"]
     assert set(wired.delivery.vaults) == {"dropbox", "onedrive", "s3"}
     wired.delivery.vaults["onedrive"].store("probe", [b"sealed"], 6)
@@ -137,6 +145,39 @@ def test_jira_and_typeform_need_not_be_set_up(settings: Settings) -> None:
         wiring.check(real.model_copy(update=half))
     for name in (*wiring.NEEDED_WITH["jira.url"], *wiring.NEEDED_WITH["typeform.token"]):
         assert f"{name} is not set" in str(told.value)
+
+
+def test_salesforce_need_not_be_set_up(settings: Settings) -> None:
+    """Without an address it says so at the first use; with one it needs an app, and a secret or a key with its user."""
+    real = with_standins(settings).model_copy(update={"sandbox": SandboxSettings()})
+
+    def with_org(**given: Any) -> Settings:
+        return real.model_copy(update={"salesforce": SalesforceSettings(**given)})
+
+    outside = connections.systems_of(wiring.check(with_org()))
+    with pytest.raises(Misconfigured, match=r"salesforce\.url is not set"):
+        outside.salesforce.own_id()
+    url, app = "https://org.example", {"client_id": "app", "case_page": "https://org.example/{case}"}
+    lacking = (
+        ({"url": url}, ("client_id", "case_page", "client_secret")),
+        ({"url": url, **app}, ("client_secret",)),
+        ({"url": url, **app, "private_key": SecretStr("k")}, ("username",)),
+    )
+    for given, names in lacking:
+        with pytest.raises(SettingsWrong) as told:
+            wiring.check(with_org(**given))
+        assert re.findall(r"salesforce\.(\w+) is not set", str(told.value)) == list(names)
+    by_key = with_org(url=url, **app, private_key=SecretStr("k"), username="robot@org.example")
+    assert connections.systems_of(wiring.check(by_key)).salesforce.known_own_id is None
+
+
+@pytest.mark.parametrize("renamed", [("Review__c",), ("Colour__c = x",), ("Review__c = a b",), ("Review__c = a = b",)])
+def test_the_org_s_names_are_checked(settings: Settings, renamed: tuple[str, ...]) -> None:
+    """A name that no org could have, or that is none of ours, stops the start and is answered with an example."""
+    sandboxed = with_standins(settings)
+    org = sandboxed.salesforce.model_copy(update={"names": renamed})
+    with pytest.raises(SettingsWrong, match=r"salesforce\.names: .*Example: .*Member_Review__c"):
+        connections.systems_of(sandboxed.model_copy(update={"salesforce": org}))
 
 
 def test_roles_that_are_named_stay_in_sandbox_mode(settings: Settings) -> None:

@@ -1,8 +1,8 @@
 """The application: its routes, what runs beside them, and how its errors are told.
 
-Beside the requests run three threads: the clock, which looks every few seconds what is due, the inbox's worker,
-and the one that keeps the engine's page of open questions current, which so never keeps the clock waiting. All are
-safe to run in several copies of the gateway at once.
+Beside the requests run threads: the clock, which looks every few seconds what is due, the inbox's worker, the one
+that keeps the engine's page of open questions current, which so never keeps the clock waiting, and, where Salesforce is
+set up, one that looks for what its callouts did not tell. All are safe to run in several copies of the gateway at once.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from casework.gateway.faults import fault, told
 from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.loops import Loop
 from casework.gateway.parts import Gateway
+from casework.gateway.polling import Poller
 from casework.gateway.security import Guard
 from casework.schema import hooks as hook_table
 
@@ -45,19 +46,22 @@ def create_app(gateway: Gateway) -> FastAPI:
     worker = Loop("hooks", WORKER_SECONDS, inbox.work)
     clock = Loop("clock", gateway.tick_seconds, lambda: _round(gateway, inbox, worker.wake))
     board = Loop("board", gateway.tick_seconds, Board(around, gateway.subject_page).refresh)
+    looks = []
+    if gateway.salesforce_changes is not None:
+        poller = Poller("salesforce", around.files, inbox, gateway.salesforce_changes, worker.wake)
+        looks.append(Loop("salesforce", gateway.poll_seconds, poller.look))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with runtime.use(around):
-            worker.start()
-            clock.start()
-            board.start()
+            loops = (worker, clock, board, *looks)
+            for loop in loops:
+                loop.start()
             try:
                 yield
             finally:
-                await run_in_threadpool(board.stop)
-                await run_in_threadpool(clock.stop)
-                await run_in_threadpool(worker.stop)
+                for loop in reversed(loops):
+                    await run_in_threadpool(loop.stop)
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(Guard)

@@ -1,8 +1,8 @@
-"""Hooks of Zendesk, Asana, Jira and Typeform: signed, written down, answered; handled later.
+"""Hooks of Zendesk, Asana, Jira, Typeform and Salesforce: signed, written down, answered; handled later.
 
 The signature is checked over the raw bytes before anything is parsed. A hook without one leaves a line in the
 log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide", Jira
-"Webhooks", Typeform "Webhooks".
+"Webhooks", Typeform "Webhooks". Salesforce's are callouts that the org's administrator makes in our own form.
 
 Nothing here waits for the database in a thread of its own: many hooks at once wait together for the inbox's writer.
 """
@@ -31,7 +31,14 @@ from casework.gateway.parts import Gateway
 from casework.gateway.security import raw_body
 from casework.runtime import Runtime
 from casework.schema import asana_hooks
-from casework.systems.signatures import BadSignature, verify_asana, verify_jira, verify_typeform, verify_zendesk
+from casework.systems.signatures import (
+    BadSignature,
+    verify_asana,
+    verify_jira,
+    verify_salesforce,
+    verify_typeform,
+    verify_zendesk,
+)
 
 __all__ = ["demand_signature", "router"]
 
@@ -151,6 +158,19 @@ class TypeformEvent(BaseModel):
         return Hook("typeform", self.event_id, self.event_type, f"typeform:response:{of.form_id}/{of.token}")
 
 
+class SalesforceEvent(BaseModel):
+    """The body of a callout: what happened to which case, and by whom (`event` such as `case.changed`)."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9-]{8,120}$")
+    event: str = Field(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,40}$")
+    case: str = Field(pattern=r"^500[A-Za-z0-9]{15}$")
+    actor: str | None = Field(None, pattern=r"^005[A-Za-z0-9]{15}$")
+
+    def hook(self) -> Hook:
+        """The callout's id is signed, and the same when the org repeats it."""
+        return Hook("salesforce", self.id, self.event, f"salesforce:case:{self.case}")
+
+
 def demand_signature(vendor: str, check: Callable[[], None]) -> None:
     """Run a signature check.
 
@@ -211,6 +231,14 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
         secret = _configured(gateway.typeform_secret, "Typeform")
         demand_signature("Typeform", lambda: verify_typeform(secret, body, request.headers))
         return await taken([_parsed(TypeformEvent, body, "Typeform").hook()])
+
+    @routes.post("/hooks/salesforce")
+    async def salesforce(request: Request, body: Body) -> Response:
+        secret = _configured(gateway.salesforce_secret, "Salesforce")
+        now = runtime.files.now()
+        demand_signature("Salesforce", lambda: verify_salesforce(secret, body, request.headers, now=now))
+        event = _parsed(SalesforceEvent, body, "Salesforce")
+        return await taken([event.hook()], ours=event.actor is not None and event.actor == gateway.own_salesforce_id())
 
     return routes
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from casework.delivery import Delivery
@@ -30,13 +31,18 @@ class Gateway:
             `SystemFault`. None: buttons that want a form say so.
         own_zendesk_id: the id that we write to Zendesk as, once it is known: what we did ourselves is no news.
         own_jira_id: the same for Jira.
+        own_salesforce_id: the same for Salesforce.
         zendesk_secret: the webhook signing secret; None: there are no Zendesk hooks.
         jira_secret: the secret of Jira's webhook; None: there are no Jira hooks.
         typeform_secret: the secret of the form's webhook; None: there are no Typeform hooks.
+        salesforce_secret: the secret that the org signs its callouts with; None: there are no Salesforce hooks.
+        salesforce_changes: given a moment, the subjects of cases that changed since, each with when it did, for what
+            a lost callout did not tell; may raise `SystemFault`. None: nobody looks.
         slack_secret: the app's signing secret; None: there is no Slack app.
         slack_origins: where a `response_url` may lead.
         subject_page: the address at which colleagues see what a case is about, or None where it has no page.
         tick_seconds: how often the clock looks.
+        poll_seconds: how often somebody looks for what was not told.
     """
 
     runtime: Runtime
@@ -47,10 +53,14 @@ class Gateway:
     open_modal: Callable[[str, Mapping[str, Any]], None] | None = None
     own_zendesk_id: Callable[[], str | None] = lambda: None
     own_jira_id: Callable[[], str | None] = lambda: None
+    own_salesforce_id: Callable[[], str | None] = lambda: None
     zendesk_secret: str | None = field(default=None, repr=False)
     jira_secret: str | None = field(default=None, repr=False)
     typeform_secret: str | None = field(default=None, repr=False)
+    salesforce_secret: str | None = field(default=None, repr=False)
+    salesforce_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     slack_secret: str | None = field(default=None, repr=False)
     slack_origins: tuple[str, ...] = ("https://hooks.slack.com",)
     subject_page: Callable[[str], str | None] = lambda _: None
     tick_seconds: float = 5.0
+    poll_seconds: float = 120.0

@@ -21,6 +21,7 @@ HOOKS: Mapping[str, str] = {
     "slack.interactivity": "/hooks/slack",
     "jira.events": "/hooks/jira",
     "typeform.events": "/hooks/typeform",
+    "salesforce.events": "/hooks/salesforce",
 }
 """Where each kind of delivery goes below the gateway's address. Asana's go to their webhook's own target."""
 

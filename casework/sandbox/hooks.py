@@ -2,7 +2,7 @@
 
 The signed text is the exact body that goes out; each vendor's rule is from its own webhook page
 (Zendesk "verifying webhook authenticity", Asana "webhooks guide", Slack "verifying requests", Jira "webhooks",
-Typeform "secure your webhooks").
+Typeform "secure your webhooks"). Salesforce signs nothing by itself: an org's administrator writes its callouts.
 """
 
 from __future__ import annotations
@@ -81,3 +81,9 @@ def sign_jira(secret: str, body: bytes) -> dict[str, str]:
 def sign_typeform(secret: str, body: bytes) -> dict[str, str]:
     """sha256=base64(HMAC-SHA256(body))."""
     return {"Typeform-Signature": f"sha256={base64.b64encode(_mac(secret, body).digest()).decode()}"}
+
+
+def sign_salesforce(secret: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """v1=hex(HMAC-SHA256("timestamp.body")), as the org's own Apex signs its callouts; Unix seconds."""
+    signature = _mac(secret, f"{timestamp}.".encode() + body).hexdigest()
+    return {"X-Casework-Timestamp": str(timestamp), "X-Casework-Signature": f"v1={signature}"}

@@ -118,6 +118,7 @@ def _server_error(vendor: str, status: int) -> Response:
         "asana": {"errors": [{"message": "Server Error", "phrase": "6 sad squid snuggle softly"}]},
         "jira": {"errorMessages": ["Internal server error"], "errors": {}},
         "typeform": {"code": "INTERNAL_SERVER_ERROR", "description": "Something went wrong"},
+        "salesforce": [{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}],
         "onedrive": {"error": {"code": "generalException", "message": "An unspecified error has occurred."}},
     }
     if vendor in shapes:
@@ -140,6 +141,7 @@ def _rate_limited(vendor: str, retry_after: int) -> Response:
         },
         "jira": {"errorMessages": ["Rate limit exceeded."], "errors": {}},
         "typeform": {"code": "TOO_MANY_REQUESTS", "description": "You have made too many requests"},
+        "salesforce": [{"errorCode": "EXCEEDED_MAX_CONCURRENT_REQUESTS", "message": "Too many requests at once."}],
         "onedrive": {"error": {"code": "activityLimitReached", "message": "The request has been throttled."}},
     }
     return json_response(429, shapes[vendor], {"retry-after": str(retry_after)})

@@ -15,6 +15,7 @@ from casework.sandbox import asana_tasks, jira_fields, jira_issues, seed_documen
 from casework.sandbox.deliverables import FaultKind, place
 from casework.sandbox.hooks import Delivery, sign_slack
 from casework.sandbox.http import Json
+from casework.sandbox.members import Member, Tier2
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -351,6 +352,16 @@ class People:
     def engineer(self) -> Engineer:
         """An engineer."""
         return Engineer(self.world)
+
+    @property
+    def member(self) -> Member:
+        """A member who writes to Salesforce."""
+        return Member(self.world)
+
+    @property
+    def tier2(self) -> Tier2:
+        """An agent who works in Salesforce."""
+        return Tier2(self.world)
 
 
 def _filled(block: Json, value: str | None) -> Json:

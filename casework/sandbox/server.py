@@ -3,6 +3,7 @@
     /zendesk/api/v2/…   /slack/api/…   /asana/api/1.0/…   /dropbox/api/2/…   /dropbox/content/2/…
     /onedrive/v1.0/…   /onedrive/TENANT/oauth2/v2.0/token
     /jira/rest/api/3/…   /jira/rest/servicedeskapi/…   /typeform/forms/…
+    /salesforce/services/data/v64.0/…   /salesforce/services/oauth2/token
     GET  /sandbox/health                        is it up
     GET  /sandbox/state                         the whole world as JSON
     GET  /sandbox/describe                      the same for people, as text
@@ -48,6 +49,7 @@ PREFIXES: Mapping[str, str] = {
     "/onedrive": "onedrive",
     "/jira": "jira",
     "/typeform": "typeform",
+    "/salesforce": "salesforce",
 }
 HANG_SECONDS = 30.0
 """How long a planned time-out holds a connection before it is cut."""
@@ -60,6 +62,8 @@ _ACTS = {
     ),
     "csm": ("press", "submit_modal"),
     "engineer": ("complete", "place_deliverable"),
+    "member": ("open_case", "write", "set_password"),
+    "tier2": ("comment", "edit", "request_privacy"),
 }
 
 

@@ -18,7 +18,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from casework.sandbox import asana, dropbox, jira, onedrive, seed, seed_documents, slack, typeform, zendesk
+from casework.sandbox import (
+    asana,
+    dropbox,
+    jira,
+    onedrive,
+    salesforce,
+    seed,
+    seed_documents,
+    seed_escalations,
+    slack,
+    typeform,
+    zendesk,
+)
 from casework.sandbox.hooks import Delivery
 from casework.sandbox.http import Json, Request, Response
 from casework.sandbox.misbehave import AnswerLost, Fault, TimedOut, answer_instead, take
@@ -34,6 +46,7 @@ _ANSWER: Mapping[str, Callable[[World, Request], Response]] = {
     "onedrive": onedrive.answer,
     "jira": jira.answer,
     "typeform": typeform.answer,
+    "salesforce": salesforce.answer,
 }
 VENDORS = tuple(_ANSWER)
 
@@ -54,6 +67,10 @@ CREDENTIALS: Mapping[str, str] = {
     "jira_webhook_secret": "jira-sandbox-webhook-secret-c09d",
     "typeform_token": "tfp_sandbox-token-b3a1",
     "typeform_webhook_secret": "typeform-sandbox-webhook-secret-66f2",
+    "salesforce_client_id": "3MVG9.sandbox.casework-7a0c",
+    "salesforce_client_secret": "salesforce-sandbox-secret-d17b",
+    "salesforce_username": "casework@members.example",
+    "salesforce_webhook_secret": "salesforce-sandbox-webhook-secret-2be8",
 }
 """What the stand-ins accept. They open nothing outside this sandbox."""
 
@@ -108,6 +125,7 @@ class World:
             "onedrive": onedrive.empty(),
             "jira": jira.empty(),
             "typeform": typeform.empty(),
+            "salesforce": salesforce.empty(),
         }
         if self._snapshot.exists():
             kept = json.loads(self._snapshot.read_text())
@@ -162,6 +180,8 @@ class World:
                 seed.plant(self)
             if not self.state["jira"]["projects"]:
                 seed_documents.plant(self)
+            if not self.state["salesforce"]["objects"]:
+                seed_escalations.plant(self)
 
     # -- read by people and tests -----------------------------------------------------------------------
 
@@ -215,6 +235,8 @@ class World:
             lines.extend(f"jira {one['key']} {one['fields']['status']}" for one in issues)
             forms = self.state["typeform"]["responses"].items()
             lines.extend(f"typeform {form} responses={len(responses)}" for form, responses in forms)
+            cases = self.state["salesforce"]["records"].get("Case", {}).values()
+            lines.extend(f"salesforce case {one['CaseNumber']} {one['Status']} [{one['Tier__c']}]" for one in cases)
             lines.append(f"outbox={len(self.state['outbox'])} undelivered={len(self.state['undelivered'])}")
             return "\n".join(lines)
 

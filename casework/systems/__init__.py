@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from casework.systems.mail import Mail
     from casework.systems.product import ProductDatabase
     from casework.systems.s3 import S3
+    from casework.systems.salesforce import Salesforce
     from casework.systems.slack import Slack
     from casework.systems.typeform import Typeform
     from casework.systems.zendesk import Zendesk
@@ -42,6 +43,7 @@ class NotSetUp:
 
 _NO_JIRA = NotSetUp("Jira", "jira.url")
 _NO_TYPEFORM = NotSetUp("Typeform", "typeform.token")
+_NO_SALESFORCE = NotSetUp("Salesforce", "salesforce.url")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Places:
     """Where in the systems our things are: ids and addresses, no secrets.
 
     `ticket_page` is the address of a ticket for colleagues, with `{ticket}` in it. `survey_form` is the id of the
-    Typeform form by which customers ask for changes to documents; empty where Typeform is not set up.
+    Typeform form by which customers ask for changes to documents; empty where Typeform is not set up. `case_page` is
+    the address of a Salesforce case for colleagues, with `{case}` in it; empty where Salesforce is not set up.
     """
 
     ticket_page: str
@@ -75,6 +78,7 @@ class Places:
     asana_template: str
     jira: JiraPlaces = cast("JiraPlaces", _NO_JIRA)  # noqa: RUF009 - casts nothing at run time
     survey_form: str = ""
+    case_page: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Systems:
     places: Places
     jira: Jira = cast("Jira", _NO_JIRA)  # noqa: RUF009
     typeform: Typeform = cast("Typeform", _NO_TYPEFORM)  # noqa: RUF009
+    salesforce: Salesforce = cast("Salesforce", _NO_SALESFORCE)  # noqa: RUF009
 
 
 _connected: Systems | None = None

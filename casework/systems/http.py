@@ -24,6 +24,7 @@ from casework.systems.errors import (
     Misconfigured,
     NotFound,
     Refused,
+    SystemFault,
     Temporary,
     vendor_code,
     vendor_fields,
@@ -36,10 +37,13 @@ T = TypeVar("T")
 # RFC 9110, 9.2.2: the methods whose repetition has the effect of one.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # Request Timeout, Too Early, Too Many Requests: the request was not processed.
-_TURNED_AWAY = frozenset({408, 425, 429})
+TURNED_AWAY = frozenset({408, 425, 429})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _REQUEST_ID_HEADERS = ("x-request-id", "x-zendesk-request-id", "x-slack-req-id", "request-id", "atl-traceid")
 _CHUNK = 1 << 20
+
+Judge = Callable[[str, httpx.Response], SystemFault | None]
+"""Told the operation and its answer: the fault that the answer is, or None to let its status speak."""
 
 _address_is_secret: ContextVar[bool] = ContextVar("casework_http_address_is_secret", default=False)
 
@@ -70,6 +74,7 @@ class Http:
     `patience` is the longest wait in seconds that is slept here when a vendor asks for one; a longer wait is
     raised as `Temporary(retry_after=...)`, so that no process sits through it.
     `secret_addresses`: every path given is a whole address that opens what it names, and is logged nowhere.
+    `judge` sees every answer first, for a vendor whose statuses do not say what they mean.
     """
 
     def __init__(
@@ -85,8 +90,10 @@ class Http:
         patience: float = 20.0,
         timeout: httpx.Timeout | float = httpx.Timeout(20.0, connect=5.0),  # noqa: B008 - immutable here
         secret_addresses: bool = False,
+        judge: Judge | None = None,
     ) -> None:
         self.system = system
+        self._judge = judge
         self._sleep = sleep
         self._attempts = attempts
         self._patience = patience
@@ -182,11 +189,14 @@ class Http:
                 fault = Temporary(self.system, operation, f"no answer ({type(error).__name__})", maybe_done=in_doubt)
             else:
                 self._note(operation, method, answer.status_code, started)
-                if answer.status_code < 300:
+                judged = self._judge(operation, answer) if self._judge is not None else None
+                if judged is not None and not isinstance(judged, Temporary):
+                    raise judged
+                if judged is None and answer.status_code < 300:
                     return answer
-                if answer.status_code < 500 and answer.status_code not in _TURNED_AWAY:
+                if judged is None and answer.status_code < 500 and answer.status_code not in TURNED_AWAY:
                     self._raise(operation, answer)
-                fault = self._unavailable(operation, answer, may_repeat=may_repeat)
+                fault = judged or self._unavailable(operation, answer, may_repeat=may_repeat)
             too_long = fault.retry_after is not None and fault.retry_after > self._patience
             if fault.maybe_done or too_long or attempt == self._attempts:
                 raise fault from None
@@ -222,7 +232,7 @@ class Http:
 
     def _unavailable(self, operation: str, answer: httpx.Response, *, may_repeat: bool) -> Temporary:
         status, wait = answer.status_code, _retry_after(answer)
-        turned_away = status in _TURNED_AWAY or (status == 503 and wait is not None)
+        turned_away = status in TURNED_AWAY or (status == 503 and wait is not None)
         return Temporary(
             self.system,
             operation,

@@ -3,7 +3,8 @@
 Sources: Zendesk "Verifying webhooks", Asana "Webhooks guide", Slack "Verifying requests from Slack", Jira
 "Webhooks" (secure admin webhooks), Typeform "Secure your webhooks". Zendesk and Slack sign a timestamp; a
 delivery more than five minutes from `now`, either way, is refused as a replay (Slack's own rule; Zendesk names
-none). The others sign none: their receivers must drop duplicates.
+none). The others sign none: their receivers must drop duplicates. Salesforce signs nothing by itself: its callouts
+are written by the org's administrator, in the form that `verify_salesforce` says.
 """
 
 from __future__ import annotations
@@ -49,11 +50,7 @@ def verify_slack(secret: str, body: bytes, headers: Mapping[str, str], now: date
     stamp = _header(headers, "X-Slack-Request-Timestamp")
     given = _header(headers, "X-Slack-Signature")
     _same(given, "v0=" + _mac(secret, b"v0:" + stamp.encode() + b":" + body).hex())
-    try:
-        sent = datetime.fromtimestamp(int(stamp), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise BadSignature("the timestamp is not a number of seconds") from None
-    _recent(sent, now)
+    _recent(_seconds(stamp), now)
 
 
 def verify_jira(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -68,6 +65,17 @@ def verify_typeform(secret: str, body: bytes, headers: Mapping[str, str]) -> Non
     """`sha256=` + base64 HMAC-SHA256 over the body. Raises `BadSignature`."""
     expected = base64.b64encode(_mac(secret, body)).decode()
     _same(_header(headers, "Typeform-Signature"), f"sha256={expected}")
+
+
+def verify_salesforce(secret: str, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
+    """`v1=` + hex HMAC-SHA256 over `{timestamp}.{body}`, the timestamp in Unix seconds. Raises `BadSignature`.
+
+    A form of our own, after those of Slack and Stripe, which Apex can make: `Crypto.generateMac('hmacSHA256', …)`.
+    """
+    stamp = _header(headers, "X-Casework-Timestamp")
+    given = _header(headers, "X-Casework-Signature")
+    _same(given, "v1=" + _mac(secret, stamp.encode() + b"." + body).hex())
+    _recent(_seconds(stamp), now)
 
 
 def _mac(secret: str, signed: bytes) -> bytes:
@@ -87,6 +95,13 @@ def _same(given: str, expected: str) -> None:
     # Bytes, because compare_digest refuses text that is not ASCII.
     if not hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode()):
         raise BadSignature("the signature does not match the body")
+
+
+def _seconds(stamp: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(stamp), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadSignature("the timestamp is not a number of seconds") from None
 
 
 def _recent(sent: datetime, now: datetime) -> None:

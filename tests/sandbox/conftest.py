@@ -67,6 +67,9 @@ def headers_for(world: World, vendor: str) -> dict[str, str]:
     if vendor == "onedrive":
         token = next(iter(world.state["onedrive"]["tokens"]), None) or graph_token(world)
         return {"Authorization": f"Bearer {token}"}
+    if vendor == "salesforce":
+        token = next(iter(world.state["salesforce"]["tokens"]), None) or salesforce_token(world)
+        return {"Authorization": f"Bearer {token}"}
     return {"Authorization": f"Bearer {known[vendor + '_token']}"}
 
 
@@ -85,6 +88,20 @@ def graph_token(world: World, **change: str) -> str:
     return str(answer.json()["access_token"])
 
 
+def salesforce_token(world: World) -> str:
+    """A session of the org, by the connected app's secret."""
+    known = world.credentials
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": known["salesforce_client_id"],
+        "client_secret": known["salesforce_client_secret"],
+    }
+    with httpx.Client(transport=httpx_transport(world, "salesforce"), base_url="https://org.example") as login:
+        answer = login.post("/services/oauth2/token", data=form)
+    answer.raise_for_status()
+    return str(answer.json()["access_token"])
+
+
 Api = Callable[[str], httpx.Client]
 
 
@@ -98,6 +115,7 @@ def api(world: World) -> Api:
         "dropbox": "https://api.dropboxapi.com/2",
         "jira": "https://jira.example",
         "typeform": "https://api.typeform.example",
+        "salesforce": "https://org.example/services/data/v64.0",
         "dropbox-content": "https://content.dropboxapi.com/2",
     }
 

@@ -15,7 +15,20 @@ import pytest
 from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
-from casework.sandbox import Fault, People, World, asana, dropbox, jira, jira_desk, onedrive, slack, typeform, zendesk
+from casework.sandbox import (
+    Fault,
+    People,
+    World,
+    asana,
+    dropbox,
+    jira,
+    jira_desk,
+    onedrive,
+    salesforce,
+    slack,
+    typeform,
+    zendesk,
+)
 from casework.sandbox.inprocess import httpx_transport
 from casework.sandbox.seed import CHANNEL, PROJECT, TEMPLATE, WORKSPACE
 from casework.sandbox.seed_documents import CONFIGURATION, NEEDS_CONFIGURATION, ORGANIZATIONS, REQUEST_TYPE, SURVEY
@@ -347,3 +360,75 @@ def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) ->
     call = Checked(world, vendor, contracts(f"{file}.openapi.json"), "")
     world.misbehave(vendor, Fault.rate_limited())
     call(*paths[vendor], status=429, checks_request=False)
+
+
+def test_salesforce_answers_as_described(world: World, people: People, contracts: Contracts) -> None:
+    """All operations on records, queries and composite conform, good and bad."""
+    call = Checked(world, "salesforce", contracts("salesforce.openapi.json"), "")
+    root = "/services/data/v64.0"
+    case = people.member.open_case("member-1", "s", "t")
+    contact = world.state["roster"]["members"]["member-1"]["contact_id"]
+    world.state["salesforce"]["page"] = 2
+    call("GET", "/services/data")
+    call("GET", f"{root}/limits")
+    page = call("GET", f"{root}/query", query={"q": "SELECT Id, LastName FROM Contact"})
+    call("GET", page["nextRecordsUrl"])
+    call("GET", f"{root}/query", query={"q": "SELECT"}, status=400)
+    call("GET", f"{root}/sobjects/Privacy_Request__c/describe")
+    call("GET", f"{root}/sobjects/Case/{case}")
+    call("GET", f"{root}/sobjects/Case/{case}", query={"fields": "Id,Status,ContactId"})
+    call("GET", f"{root}/sobjects/Case/500RM00000zzzzz", status=404)
+    comment = {"ParentId": case, "CommentBody": "x", "IsPublished": False}
+    call("POST", f"{root}/sobjects/CaseComment", comment, status=201)
+    call("POST", f"{root}/sobjects/CaseComment", {"ParentId": "x"}, status=400)
+    call("PATCH", f"{root}/sobjects/Case/{case}", {"Status": "Working"}, status=204)
+    refund = f"{root}/sobjects/Refund__c/External_Id__c"
+    call("PATCH", f"{refund}/one", {"Contact__c": contact}, status=201)
+    call("PATCH", f"{refund}/one", {"Status__c": "Declined"})
+    call("GET", f"{refund}/one")
+    world.state["salesforce"]["objects"]["Refund__c"]["fields"]["External_Id__c"]["not_unique"] = True
+    for one in list(world.state["salesforce"]["records"]["Refund__c"].values())[:2]:
+        one["External_Id__c"] = "twice"
+    call("PATCH", f"{refund}/twice", {"Status__c": "Declined"}, status=300)
+    parts: list[dict[str, Any]] = [
+        {"method": "POST", "url": f"{root}/sobjects/CaseComment", "referenceId": "note", "body": comment},
+        {"method": "PATCH", "url": f"{root}/sobjects/Case/{case}", "referenceId": "change", "body": {"Status": "New"}},
+        {"method": "GET", "url": f"{root}/sobjects/Case/{case}", "referenceId": "look"},
+    ]
+    call("POST", f"{root}/composite", {"allOrNone": True, "compositeRequest": parts})
+    parts[1]["body"] = {"Status": "Nonsense"}
+    call("POST", f"{root}/composite", {"allOrNone": True, "compositeRequest": parts})
+    call("POST", f"{root}/composite", {"compositeRequest": []}, status=400, checks_request=False)
+    world.state["salesforce"]["allowed"] = 0
+    call("GET", f"{root}/limits", status=403)
+    world.state["salesforce"]["tokens"].clear()
+    call("GET", f"{root}/limits", status=401)
+    assert call.misses(salesforce.routes.listing()) == [
+        # The sign-in takes forms: see below. The action is documented in the Actions Developer Guide only.
+        ("POST", "/services/oauth2/token"),
+        ("POST", "/services/oauth2/revoke"),
+        ("POST", "/services/data/{version}/actions/standard/emailSimple"),
+    ]
+
+
+def test_salesforce_signs_in_as_described(world: World, contracts: Contracts) -> None:
+    """A session, the end of one, and what is wrong with credentials have the described shapes."""
+    contract = contracts("salesforce.openapi.json")
+    known = world.credentials
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": known["salesforce_client_id"],
+        "client_secret": known["salesforce_client_secret"],
+    }
+    openapi = OpenAPI.from_dict(contract)
+    with httpx.Client(transport=httpx_transport(world, "salesforce"), base_url="https://vendor.example") as login:
+        good = login.post("/services/oauth2/token", data=form)
+        ended = login.post("/services/oauth2/revoke", data={"token": good.json()["access_token"]})
+        bad = login.post("/services/oauth2/token", data=form | {"client_secret": "wrong"})
+    assert [one.status_code for one in (good, ended, bad)] == [200, 200, 400]
+    for answer in (good, bad):
+        asked = MockRequest(
+            "https://vendor.example", "post", "/services/oauth2/token", content_type="application/x-www-form-urlencoded"
+        )
+        openapi.validate_response(asked, MockResponse(answer.content, answer.status_code))
+    assert world.state["salesforce"]["tokens"] == {}

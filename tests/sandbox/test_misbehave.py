@@ -17,6 +17,7 @@ _PATHS = {
     "dropbox": ("POST", "/2/users/get_current_account"),
     "jira": ("GET", "/rest/api/3/myself"),
     "typeform": ("GET", "/me"),
+    "salesforce": ("GET", "/services/data/v64.0/limits"),
     "onedrive": ("GET", "/v1.0/drives/b!sandbox-drive-0001/root"),
 }
 
