@@ -8,6 +8,7 @@
 | moment, moments | an aware datetime                    | Tuesday, 10 March 2026, 16:05 UTC            |
 | [choices]       | some of these words, at least one    | a list to test and go through                |
 | link, links     | https, or http on this very machine  | itself                                       |
+| name            | a person's name, as they write it    | itself: letters, digits, spaces and `' - .`  |
 | text, texts     | any text                             | one line, escaped for the format             |
 """
 
@@ -23,7 +24,7 @@ from uuid import UUID
 
 __all__ = ["Format", "Kind", "as_data", "sample"]
 
-NamedKind = Literal["word", "words", "number", "day", "moment", "moments", "link", "links", "text", "texts"]
+NamedKind = Literal["word", "words", "number", "day", "moment", "moments", "link", "links", "name", "text", "texts"]
 Kind = NamedKind | list[str]
 Format = Literal["markdown", "slack", "plain"]
 
@@ -36,6 +37,7 @@ _SAMPLES: dict[NamedKind, object] = {
     "moments": (datetime(2026, 3, 10, 16, 5, tzinfo=UTC), datetime(2026, 3, 11, 9, tzinfo=UTC)),
     "link": "https://casework.example/sample",
     "links": ("https://casework.example/sample-1", "https://casework.example/sample-2"),
+    "name": "Ana-María O’Neil Jr.",
     "text": "a sample",
     "texts": ("one sample", "another sample"),
 }
@@ -43,6 +45,11 @@ _SAMPLES: dict[NamedKind, object] = {
 _TEXT_LIMIT_CHARACTERS = 1000
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,255}")
 _LINK = re.compile(r"[A-Za-z0-9._~/?=&%+:#-]{1,2000}")
+_NAME_LIMIT_CHARACTERS = 100
+_NAME_SIGNS = frozenset(" '\u2018\u2019-\u2010\u2011.\u00b7\u30fb\u200c\u200d")
+_NAME_BEGINS = re.compile(r"['\u2018\u2019]?[^\W\d_]")
+# A full stop ends a word or stands between initials; nothing else, so that no address can be made of it.
+_NAME_ADDRESS = re.compile(r"\.(?:[^\W_]{2}|[.'\u2018\u2019-])|[^\W_]{2}\.[^\W_]")
 _MARKDOWN_MARKS = re.compile(r"[\\`*_{}\[\]()#|~!^$@%]")
 _MARKDOWN_LINE_START = re.compile(r"^(?:(?=[-+=])|(\d+)(?=[.]))")
 
@@ -72,6 +79,8 @@ def as_data(kind: Kind, value: object, form: Format) -> str | int | list[str]:
             return _link(value, form)
         case "links":
             return [_link(one, form) for one in _several(value)]
+        case "name":
+            return _name(value)
         case "number":
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ValueError("must be a whole number")
@@ -124,6 +133,17 @@ def _is_this_machine(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _name(value: object) -> str:
+    # Nothing that is markup, an address or a placeholder in any format, so that customers can be called by it.
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    name = unicodedata.normalize("NFC", " ".join(value.split()))
+    known = all(one in _NAME_SIGNS or unicodedata.category(one)[0] in "LM" or one.isdecimal() for one in name)
+    if not known or not _NAME_BEGINS.match(name) or _NAME_ADDRESS.search(name) or len(name) > _NAME_LIMIT_CHARACTERS:
+        raise ValueError("must be a name: at most 100 letters, digits, spaces, apostrophes, hyphens and full stops")
+    return name
 
 
 def _text(value: object, form: Format) -> str:
