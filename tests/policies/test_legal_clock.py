@@ -44,13 +44,13 @@ def at(day: str, place: Place, wall: time = time(12)) -> datetime:
 
 def gdpr(received: str, place: Place, **facts: object) -> Deadline:
     """The one deadline of a request under the GDPR."""
-    (answer,) = legal_clock(Regime.GDPR, Dates(received=at(received, place), **facts), place).deadlines  # type: ignore[arg-type]
+    (answer,) = legal_clock(Regime.GDPR, Dates(received=at(received, place), **facts), place).deadlines
     assert answer.duty is Duty.ANSWER
     return answer
 
 
 def ccpa(received: str, **facts: object) -> LegalClock:
-    return legal_clock(Regime.CCPA, Dates(received=at(received, CALIFORNIA), **facts), CALIFORNIA)  # type: ignore[arg-type]
+    return legal_clock(Regime.CCPA, Dates(received=at(received, CALIFORNIA), **facts), CALIFORNIA)
 
 
 def notice(day: str, place: Place, reasons: bool = True) -> ExtensionNotice:
@@ -342,7 +342,7 @@ def test_dates_out_of_order_cannot_be_written_down() -> None:
         {"identity": (question("2026-05-05", "2026-05-09"), question("2026-05-06", "2026-05-10"))},
     ):
         with pytest.raises(ValidationError):
-            Dates(received=received, **facts)  # type: ignore[arg-type]
+            Dates(received=received, **facts)
     with pytest.raises(ValidationError, match="timezone"):
         Dates(received=datetime(2026, 5, 4))  # noqa: DTZ001
     with pytest.raises(ValueError, match="Timezone aware"):

@@ -70,7 +70,6 @@ def test_the_two_grounds(
         assert decision.grounds == grounds
     else:
         assert isinstance(decision, BackToTier1)
-    assert not isinstance(decision, AskedBefore)
     assert decision.times == policy.same_reason(history, "no-show")
 
 
