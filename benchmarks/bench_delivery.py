@@ -7,7 +7,9 @@
 The gateway, the worker and the stand-ins are processes of their own; nginx serves the same plain file. A file is
 downloaded by a client that only reads, so that the server is what takes the time, and by one that compares every byte
 and takes most of the time itself. What is wanted of the first: half of nginx's speed, or that of opening the file from
-its vault and sending it nowhere, if that is slower. Processor time is told too: it depends less on what else runs.
+its vault and sending it nowhere, if that is slower. What opening leaves of cores that also send and read
+is told by a thread that sends the opened file over a bare socket. Processor time is told too: it depends less on what
+else runs.
 Sizes are in 10^6 bytes. moto reads the whole of an S3 object into memory for every request, so S3 is asked for 200 MB
 only, and its speed is moto's. On two cores the stand-ins and the browser take from the same processor as what is
 measured; the vault "folder" is a file on this disk and shows our own work alone.
@@ -32,7 +34,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from benchmarks.browser import Browser, fetch, pour
+from benchmarks.browser import Browser, drain, fetch, pour
 from benchmarks.delivery_site import (
     MIB,
     Opened,
@@ -100,14 +102,16 @@ def timed(act: Callable[[], object]) -> float:
 def alone(mib: int) -> dict[str, float]:
     """MB a second of AES-GCM, of SHA-256 and of opening what is sealed, each by itself in memory."""
     cipher, key, block = AESGCM(AESGCM.generate_key(256)), os.urandom(32), os.urandom(MIB)
-    sealed = list(seal((block for _ in range(mib)), key, b"alone"))
+    header, first, *others = seal((block for _ in range(mib)), key, b"alone")
 
     def blocks() -> Iterator[bytes]:
         for _ in range(mib):
             yield block
 
-    def stored(start: int, _end: int) -> Iterator[bytes]:
-        yield from sealed[:1] if start == 0 else sealed[1:]
+    sealed = [header + first, *others]
+
+    def stored(_start: int, _end: int) -> Iterator[bytes]:
+        yield from sealed
 
     def gcm() -> None:
         for number, one in enumerate(blocks()):
@@ -150,6 +154,7 @@ def _read(site: Site, name: str, plain: Plain, link: Ready) -> tuple[Ready, list
     """The medians of downloads by a client that only reads, each by a link of its own; and a link that is left."""
     size = plain.size / MB
     opened = [work(site.folder, "open", link.link_id) for _ in range(TIMES)]
+    bare = _bare(site, plain, link)
     seconds, used, served = [], [], []
     for _ in range(TIMES):
         browser, before = _claimed(site, link), processor(site.gateway_pid)
@@ -160,6 +165,7 @@ def _read(site: Site, name: str, plain: Plain, link: Ready) -> tuple[Ready, list
         link = Ready(**work(site.folder, "reissue", link.link_id))
     came = size / statistics.median(seconds)
     limit = size / statistics.median(one["seconds"] for one in opened)
+    sent = size / statistics.median(bare)
     measures = [
         Measure(f"{name}: opened from the vault and not sent", limit, "MB/s", "the encryption's own limit"),
         Measure(
@@ -167,19 +173,27 @@ def _read(site: Site, name: str, plain: Plain, link: Ready) -> tuple[Ready, list
             statistics.median(one["processor"] for one in opened) / size * 1000,
             "s a GB",
         ),
+        Measure(f"{name}: opened and sent over a bare socket", sent, "MB/s", "no HTTP, nothing counted"),
     ]
-    against = f"{came / limit:.2f} of opened and not sent; nginx is not installed"
+    ours = f"{came / limit:.2f} of opened and not sent, {came / sent:.2f} of sent over a bare socket"
+    against = f"{ours}; nginx is not installed"
     if served:
         nginx = size / statistics.median(served)
         wanted = min(nginx / 2, limit)
         verdict = "reached" if came >= wanted else "MISSED"
-        against = f"{came / nginx:.2f} of nginx, {came / limit:.2f} of opened and not sent; {wanted:,.0f} is {verdict}"
+        against = f"{came / nginx:.2f} of nginx, {ours}; {wanted:,.0f} is {verdict}"
         measures.append(Measure(f"{name}: nginx, to a client that only reads", nginx, "MB/s"))
     return link, [
         *measures,
         Measure(f"{name}: downloaded by a client that only reads", came, "MB/s", against),
         Measure(f"{name}: the same, the gateway's processor time", statistics.median(used) / size * 1000, "s a GB"),
     ]
+
+
+def _bare(site: Site, plain: Plain, link: Ready) -> list[float]:
+    """Seconds from a worker that opens the file and sends it as it is, to the client that only reads."""
+    with started("worker", str(site.folder), "send", link.link_id) as (_, told):
+        return [timed(lambda: _whole(plain, drain(told["port"]))) for _ in range(TIMES)]
 
 
 def _compared(site: Site, name: str, plain: Plain, link: Ready) -> list[Measure]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import mmap
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,15 @@ def pour(url: str, path: str, headers: dict[str, str] | None = None) -> int:
     """GET a file and do nothing with it, so that the server is what takes the time; how many bytes came."""
     with _connection(url) as connection:
         return sum(len(arrived) for arrived in _arriving(connection, path, headers))
+
+
+def drain(port: int) -> int:
+    """Read a loopback connection to its end and do nothing with what comes; how many bytes came."""
+    buffer, came = bytearray(MIB), 0
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        while count := line.recv_into(buffer):
+            came += count
+    return came
 
 
 def _arriving(

@@ -135,7 +135,7 @@ def _standins(folder: str) -> None:
 
 
 def _gateway(folder: str) -> None:
-    from casework.gateway import Gateway, server
+    from casework.gateway import Gateway, answer_soon, server
     from tests.desk import Desk
 
     place = Path(folder)
@@ -151,6 +151,7 @@ def _gateway(folder: str) -> None:
             code_sender=lambda _link, _code: None,
         )
         running = server(gateway, "127.0.0.1", port)
+        answer_soon()
         _say({"url": url})
         running.run(sockets=[listening])
 
@@ -198,6 +199,7 @@ def _worker(folder: str, act: str, *arguments: str) -> None:
         "open": _open,
         "received": _received,
         "reissue": _reissue,
+        "send": _send,
     }
     _say(acts[act](_delivery(Path(folder)), *arguments))
 
@@ -237,6 +239,20 @@ def _open(delivery: Any, link_id: str) -> object:
     for _ in open_sealed(file, delivery.keys, delivery.vaults[file.vault]).read():
         pass
     return {"seconds": perf_counter() - began, "processor": process_time() - used}
+
+
+def _send(delivery: Any, link_id: str) -> object:
+    """Open all of a sealed file for each who connects to the port that is said, and send it; ends when terminated."""
+    from casework.delivery.handover import open_sealed
+
+    file = delivery.links.get(link_id).file
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        _say({"port": listening.getsockname()[1]})
+        while True:
+            line, _ = listening.accept()
+            with line:
+                for block in open_sealed(file, delivery.keys, delivery.vaults[file.vault]).read():
+                    line.sendall(block)
 
 
 def _reissue(delivery: Any, link_id: str) -> object:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json as json_module
 import logging
 import signal
-import sys
 import threading
 from dataclasses import asdict
 from datetime import timedelta
@@ -25,8 +23,6 @@ from casework.supervisor import Supervisor
 __all__ = ["COMMANDS"]
 
 logger = logging.getLogger(__name__)
-
-SWITCH_SECONDS = 0.0005
 
 
 def up(
@@ -63,22 +59,13 @@ def gateway() -> None:
     settings = load().settings
     _log(settings)
     with wiring.connected() as wired:
-        from casework.gateway import server
+        from casework.gateway import answer_soon, server
 
         served = server(wiring.gateway(wired), settings.gateway.host, settings.gateway.port)
-        _answer_soon()
+        answer_soon()
         served.run()
         if not served.started:
             raise Stop(f"The gateway could not listen on {settings.gateway.host}:{settings.gateway.port}.")
-
-
-def _answer_soon() -> None:
-    """Have this process's garbage collector and its other threads keep requests waiting for a short time only."""
-    # What is there now stays; to look through it all for garbage takes a third of a second.
-    gc.collect()
-    gc.freeze()
-    # Whoever waits for the interpreter while another thread computes has it sooner than after the usual 5 ms.
-    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def sandbox(

@@ -13,7 +13,6 @@ from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass
 
-from casework.delivery.ahead import ahead
 from casework.delivery.links import Links, Refusal
 from casework.delivery.sealing import SEGMENT_BYTES, Opener
 
@@ -98,7 +97,7 @@ def plan(size: int, plain_sha256: str, range_header: str | None = None, if_range
 def stream(
     answer: Plan, opener: Opener, links: Links, link_id: str, stream_id: str
 ) -> Generator[memoryview, None, None]:
-    """Decrypt the planned bytes; what is handed out was counted before, and the next is decrypted meanwhile.
+    """Decrypt the planned bytes, each piece when it is asked for; what is handed out was counted before.
 
     A link that is revoked, or a second stream of the same claim, stops this one within :data:`MOST_COUNTED`.
     Raises :class:`StreamStopped`, :class:`~casework.delivery.sealing.SealBroken` and the vault's errors.
@@ -111,8 +110,8 @@ def stream(
         if refusal is not None:
             raise StreamStopped(link_id, refusal)
 
-    with ahead(opener.read(answer.start, answer.end)) as blocks, closing(Counting(count, answer.length)) as counting:
-        for block in blocks:
+    with closing(Counting(count, answer.length)) as counting:
+        for block in opener.read(answer.start, answer.end):
             counting.spend(len(block))
             yield block
 

@@ -81,7 +81,6 @@ class Opener:
         self._associated_data = associated_data
         self._size = plain_size
         self._read_range = read_range
-        self._opened: tuple[AESGCM, bytes] | None = None
 
     def read(self, start: int = 0, end: int | None = None) -> Iterator[memoryview]:
         """Yield the plaintext bytes ``[start, end)``; ``ValueError`` when the range is outside the file.
@@ -97,13 +96,20 @@ class Opener:
     def _read(self, start: int, end: int) -> Iterator[memoryview]:
         if start == end and self._size > 0:
             return
-        cipher, prefix = self._open()
         first = _segment_of(start)
         final = _segment_of(max(end - 1, start))
         last = _segment_count(self._size) - 1
-        sealed = _exactly(self._read_range(*self._sealed_span(first, final)), self._lengths(first, final))
+        lengths = self._lengths(first, final)
+        if first:
+            (header,) = _exactly(self._read_range(0, _HEADER_BYTES), [_HEADER_BYTES])
+            cipher, prefix = self._begin(header)
+        # From a segment's edge on, what a vault gives by the MiB are whole segments, which are opened where they lie.
+        edge = first * SEGMENT_BYTES
         room = _Room()
-        for number, segment in zip(range(first, final + 1), sealed, strict=True):
+        for number, piece in enumerate(_exactly(self._read_range(edge, edge + sum(lengths)), lengths), first):
+            if number == 0:
+                cipher, prefix = self._begin(piece[:_HEADER_BYTES])
+            segment = piece[_HEADER_BYTES:] if number == 0 else piece
             plain = room.of(len(segment) - _TAG_BYTES)
             try:
                 cipher.decrypt_into(_nonce(prefix, number, number == last), segment, None, plain)
@@ -114,28 +120,22 @@ class Opener:
                     "case or size; do not serve this object, seal the deliverable again"
                 ) from None
             offset = _plain_start(number)
-            piece = plain[max(start - offset, 0) : end - offset]
-            if piece:
-                yield piece
+            wanted = plain[max(start - offset, 0) : end - offset]
+            if wanted:
+                yield wanted
             # From here on only the reader holds it, if at all.
-            del plain, piece
+            del plain, wanted
 
-    def _open(self) -> tuple[AESGCM, bytes]:
-        if self._opened is None:
-            (header,) = _exactly(self._read_range(0, _HEADER_BYTES), [_HEADER_BYTES])
-            if header[0] != _HEADER_BYTES:
-                raise SealBroken(f"the header says {header[0]} bytes instead of {_HEADER_BYTES}: not a sealed object")
-            salt = bytes(header[1 : 1 + _SALT_BYTES])
-            self._opened = _cipher(self._key, salt, self._associated_data), bytes(header[1 + _SALT_BYTES :])
-        return self._opened
-
-    def _sealed_span(self, first: int, final: int) -> tuple[int, int]:
-        start = _HEADER_BYTES if first == 0 else first * SEGMENT_BYTES
-        return start, min((final + 1) * SEGMENT_BYTES, sealed_size(self._size))
+    def _begin(self, header: memoryview) -> tuple[AESGCM, bytes]:
+        if header[0] != _HEADER_BYTES:
+            raise SealBroken(f"the header says {header[0]} bytes instead of {_HEADER_BYTES}: not a sealed object")
+        salt = bytes(header[1 : 1 + _SALT_BYTES])
+        return _cipher(self._key, salt, self._associated_data), bytes(header[1 + _SALT_BYTES :])
 
     def _lengths(self, first: int, final: int) -> list[int]:
-        spans = [self._sealed_span(number, number) for number in range(first, final + 1)]
-        return [end - start for start, end in spans]
+        """How long these sealed segments are, the header counted into the first."""
+        whole = sealed_size(self._size)
+        return [min(SEGMENT_BYTES, whole - number * SEGMENT_BYTES) for number in range(first, final + 1)]
 
 
 class _Room:
@@ -210,7 +210,7 @@ def _segment_count(plain_size: int) -> int:
 def _exactly(chunks: Iterable[bytes], lengths: Sequence[int]) -> Iterator[memoryview]:
     """Regroup a stream into pieces of exactly these lengths; too little or too much breaks the seal.
 
-    All lie in one buffer: each is good until the next is asked for.
+    Each piece is good until the next is asked for: what came in parts is put together in one buffer.
     """
     source = iter(chunks)
     buffer = memoryview(bytearray(max(lengths)))
@@ -226,10 +226,16 @@ def _exactly(chunks: Iterable[bytes], lengths: Sequence[int]) -> Iterator[memory
                         "seal the deliverable again"
                     )
                 rest = memoryview(chunk)
+            if not held and len(rest) >= length:
+                break
             take = min(length - held, len(rest))
             buffer[held : held + take] = rest[:take]
             held += take
             rest = rest[take:]
-        yield buffer[:length]
+        if held:
+            yield buffer[:length]
+        else:
+            piece, rest = rest[:length], rest[length:]
+            yield piece
     if len(rest) or any(source):
         raise SealBroken("the vault gave more bytes than asked for: it did not honour the range")

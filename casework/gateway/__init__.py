@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casework.gateway.app import create_app, server
+from casework.gateway.app import answer_soon, create_app, server
 from casework.gateway.parts import Gateway
 
-__all__ = ["Gateway", "create_app", "server"]
+__all__ = ["Gateway", "answer_soon", "create_app", "server"]

@@ -9,9 +9,9 @@ Sources: RFC 9110 (ranges), RFC 6265bis (cookie prefixes).
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -20,16 +20,16 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import func, select
 from starlette.background import BackgroundTask
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from casework import database, tick
 from casework.delivery.download import StreamStopped, plan, stream
 from casework.delivery.handover import open_sealed
 from casework.delivery.keys import KeyDestroyed
 from casework.delivery.links import ClaimToken, Link, LinkEvent, Links, LinkState, Refusal, link_events
+from casework.gateway.connections import Blocks, Poured
 from casework.gateway.faults import told
 from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.pages import moment, page, size
@@ -43,9 +43,6 @@ logger = logging.getLogger(__name__)
 
 Body = Annotated[bytes, Depends(raw_body)]
 CODES_AN_HOUR = 5
-BLOCKS_AT_ONCE = 4
-"""How many blocks of a file cross from a thread to the event loop together: each crossing costs more than a block."""
-
 LOOKING = 8
 """Threads that only show pages, so that who looks does not stand in the queue of those who claim and download."""
 
@@ -231,7 +228,7 @@ class Downloads:
             if by_browser and answer.end == answer.size:
                 links.sent_in_full(link.link_id, stream_id)
 
-        return StreamingResponse(_sending(request, first, blocks, sent), answer.status, headers, kind)
+        return Poured(_again(first, blocks), answer.length, sent, answer.status, headers, kind)
 
     def acknowledge(self, token: str, request: Request, body: bytes) -> Response:
         """The page's script says what arrived; the last word makes the link received."""
@@ -322,16 +319,12 @@ def _another_browser(request: Request) -> bool:
     return request.method != "HEAD" and request.headers.get("sec-fetch-site") != "cross-site"
 
 
-async def _sending(
-    request: Request, first: memoryview, rest: Iterator[memoryview], sent: Callable[[], None]
-) -> AsyncIterator[memoryview]:
-    """Hand the blocks on; when nobody is there to take them any more, the framework cancels this."""
-    yield first
-    async for blocks in iterate_in_threadpool(iter(lambda: list(islice(rest, BLOCKS_AT_ONCE)), [])):
-        for block in blocks:
-            yield block
-    if not await request.is_disconnected():
-        await run_in_threadpool(sent)
+def _again(first: memoryview, rest: Blocks) -> Blocks:
+    with closing(rest):
+        yield first
+        # From here on its memory is free for the next.
+        del first
+        yield from rest
 
 
 def _note_shown(links: Links, link_id: str) -> None:
