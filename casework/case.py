@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
 from casework.legs import Legs
 from casework.occurrence import Occurrences
@@ -33,6 +33,17 @@ __all__ = [
 ]
 
 GENESIS = "0" * 64
+
+# What every entry and every leg asks is built once: to put a statement together costs as much as to run it.
+_CASE = select(cases).where(cases.c.case_id == bindparam("this_case"))
+_LOCKED = _CASE.with_for_update()
+_HEAD = update(cases).where(cases.c.case_id == bindparam("this_case"))
+_ADD = insert(entries)
+_AFTER = (
+    select(entries)
+    .where(entries.c.case_id == bindparam("this_case"), entries.c.seq > bindparam("this_seq"))
+    .order_by(entries.c.seq)
+)
 
 
 class Kind(StrEnum):
@@ -228,7 +239,7 @@ class CaseFiles(Occurrences, Legs):
             "previous_hash": case.last_hash,
         }
         row["hash"] = _hash(row)
-        connection.execute(insert(entries).values(row))
+        connection.execute(_ADD, row)
         head: dict[str, Any] = {"last_seq": row["seq"], "last_hash": row["hash"]}
         if kind is Kind.CLOSED:
             head |= {
@@ -237,11 +248,11 @@ class CaseFiles(Occurrences, Legs):
                 "wanted_at": None,
                 "leg_seen_at": None,
             }
-        connection.execute(update(cases).where(cases.c.case_id == case_id).values(head))
+        connection.execute(_HEAD, head | {"this_case": case_id})
         return Entry(**(row | {"kind": kind, "payload": json.loads(row["payload"])}))
 
     def _locked(self, connection: Connection, case_id: str) -> Row[Any] | None:
-        return connection.execute(select(cases).where(cases.c.case_id == case_id).with_for_update()).one_or_none()
+        return connection.execute(_LOCKED, {"this_case": case_id}).one_or_none()
 
     def case(self, case_id: str) -> Case:
         """One case.
@@ -250,10 +261,17 @@ class CaseFiles(Occurrences, Legs):
             CaseUnknown: there is none with this id.
         """
         with self.reading() as connection:
-            row = connection.execute(select(cases).where(cases.c.case_id == case_id)).one_or_none()
+            row = connection.execute(_CASE, {"this_case": case_id}).one_or_none()
         if row is None:
             raise CaseUnknown(f"There is no case {case_id}. `casework inbox` lists the open ones.")
         return _case(row)
+
+    def last_ended(self, process: str, subject: str) -> Case | None:
+        """The newest case of a process about a subject that has ended."""
+        same = (cases.c.process == process, cases.c.subject == subject, cases.c.closed_at.is_not(None))
+        with self.reading() as connection:
+            row = connection.execute(select(cases).where(*same).order_by(cases.c.occurrence.desc()).limit(1)).first()
+        return _case(row) if row else None
 
     def find(self, text: str) -> list[Case]:
         """Cases by the beginning of their id or by subject, `zendesk:ticket:4711` or just `4711`; newest first."""
@@ -285,8 +303,7 @@ class CaseFiles(Occurrences, Legs):
         return [_entry(row) for row in connection.execute(select(entries).where(*wanted).order_by(entries.c.seq))]
 
     def _read(self, connection: Connection, case_id: str, after: int = 0) -> list[Entry]:
-        wanted = select(entries).where(entries.c.case_id == case_id, entries.c.seq > after).order_by(entries.c.seq)
-        return [_entry(row) for row in connection.execute(wanted)]
+        return [_entry(row) for row in connection.execute(_AFTER, {"this_case": case_id, "this_seq": after})]
 
     def verify(self, case_id: str) -> int:
         """Check the whole chain of a case; the number of entries.

@@ -15,11 +15,11 @@ from sqlalchemy import Row, select
 
 from casework import tick
 from casework.answer import Offer, answer, forms
-from casework.case import Case, Kind, digest
+from casework.case import Kind, digest
 from casework.delivery.links import Link, Links
 from casework.occurrence import ended, is_end
 from casework.runtime import Runtime
-from casework.schema import cases, waits
+from casework.schema import waits
 from casework.systems.errors import NotFound, Temporary
 from casework.systems.mail import Mail
 from casework.systems.zendesk import Zendesk
@@ -27,7 +27,7 @@ from deployments.triggers import TRIGGERS, started_by
 from policies import messages
 from tasks.zendesk import command_of, commands, replies
 
-__all__ = ["code_sender", "last_ended", "link_notes", "own_account", "starter", "tell_slack", "together"]
+__all__ = ["code_sender", "link_notes", "own_account", "starter", "tell_slack", "together"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,21 +78,13 @@ def starter(around: Runtime, zendesk: Zendesk) -> Follower:
     return start
 
 
-def last_ended(around: Runtime, process: str, subject: str) -> Case | None:
-    """The newest case of a process about a subject that has ended."""
-    same = (cases.c.process == process, cases.c.subject == subject, cases.c.closed_at.is_not(None))
-    with around.files.reading() as connection:
-        found = connection.execute(select(cases.c.case_id).where(*same).order_by(cases.c.occurrence.desc())).first()
-    return around.files.case(found.case_id) if found else None
-
-
 def _unheard(around: Runtime, process: str, ticket: int) -> bool:
     """Whether the requester has written on a ticket since its last case listened last, and that has not heard it.
 
     What is written while a case waits for somebody else is read by colleagues on the ticket. Zendesk's times are whole
     seconds, so the second in which a question was settled counts.
     """
-    case = last_ended(around, process, f"zendesk:ticket:{ticket}")
+    case = around.files.last_ended(process, f"zendesk:ticket:{ticket}")
     if case is None:
         return False
     since, heard = case.opened_at.replace(microsecond=0) + timedelta(seconds=1), set()

@@ -15,7 +15,6 @@ from sqlalchemy import func, select
 from casework import tick
 from casework.case import Case, Kind
 from casework.occurrence import ended
-from casework.reception import last_ended
 from casework.runtime import Runtime
 from casework.schema import hooks
 from casework.systems import Systems
@@ -46,7 +45,7 @@ def survey_starter(around: Runtime, systems: Systems) -> Callable[[str, str], No
             if (system, kind) == ("jira", "issue"):
                 _for_issue(around, systems, systems.jira.issue(thing), event)
             elif (system, kind) == ("typeform", "response") and event == ended(LOST_SURVEY):
-                survey = last_ended(around, LOST_SURVEY, subject)
+                survey = around.files.last_ended(LOST_SURVEY, subject)
                 ticket = found_ticket(survey.ending or "") if survey else None
                 if ticket is not None:
                     _for_issue(around, systems, systems.jira.issue(ticket), event, surveyed=True)
@@ -94,7 +93,7 @@ def _without_ticket(around: Runtime, subject: str, response: str) -> None:
 
 def _unread(around: Runtime, process: str, subject: str, key: str) -> bool:
     """Whether a customer has written on a ticket what its last case had not read when it ended."""
-    case = last_ended(around, process, subject)
+    case = around.files.last_ended(process, subject)
     written = jira.latest(key) if case else None
     if case is None or written is None:
         return False

@@ -111,8 +111,7 @@ def remind_of(ticket: str, missing: Sequence[Missing], until: datetime) -> Remin
 
 def close(ticket: str, ending: str, missing: Sequence[Missing]) -> str:
     """Tell the customer how it ends, and close the ticket."""
-    unmet = [one for one in missing if one not in policy.UNCLEAR]
-    if unmet:
+    if unmet := policy.unmet(missing):
         jira.reply(ticket, f"{TEXTS}/not-eligible", missing=unmet)
     else:
         jira.reply(ticket, f"{TEXTS}/withdrawn")

@@ -38,6 +38,7 @@ __all__ = [
     "least_loaded",
     "sounds_like_yes",
     "state",
+    "unmet",
     "with_given",
 ]
 
@@ -138,11 +139,16 @@ def decide(facts: Facts, numbers: DocumentChangeNumbers = NUMBERS) -> Decision:
     return Eligible(account, f"The requester is {who} of the upstream organisation, which has {plan}.")
 
 
+def unmet(missing: Iterable[Missing]) -> tuple[Missing, ...]:
+    """The requirements that were not met: of what is missing, all but what only lacks an answer."""
+    return tuple(one for one in missing if one not in UNCLEAR)
+
+
 def after_silence(missing: Iterable[Missing]) -> str:
     """How a request ends that the customer did not complete: by what was not met, or as withdrawn when all that was
     missing was an answer."""
-    unmet = [one.value for one in missing if one not in UNCLEAR]
-    return f"{Ending.NOT_ELIGIBLE}: {', '.join(unmet)}" if unmet else Ending.WITHDRAWN.value
+    found = unmet(missing)
+    return f"{Ending.NOT_ELIGIBLE}: {', '.join(found)}" if found else Ending.WITHDRAWN.value
 
 
 def least_loaded(workloads: Iterable[Workload]) -> str:

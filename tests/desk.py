@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, make_url, select
 
 from casework import clock, runtime, tick
 from casework.case import CaseFiles, Entry, Kind
@@ -23,14 +27,48 @@ from casework.schema import metadata, waits
 SECRET = b"a secret for tests only, 32 bytes"
 
 
+def _make_tables(database: Engine) -> None:
+    metadata.create_all(database)
+    delivery_tables.create_all(database)
+
+
+@cache
+def _empty() -> bytes:
+    """An SQLite database with all tables and nothing in them."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        database = connect(f"sqlite:///{file}")
+        _make_tables(database)
+        database.dispose()
+        return file.read_bytes()
+
+
+def _unsynchronised(connection: sqlite3.Connection, _record: object) -> None:
+    # Processes are killed here, the machine is not: waiting for the disk would only take time.
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA synchronous = OFF")
+
+
+def _database(url: str) -> Engine:
+    """A database with all tables; what it holds already stays."""
+    file = make_url(url).database
+    if not url.startswith("sqlite") or file is None:
+        database = connect(url)
+        _make_tables(database)
+        return database
+    if not Path(file).exists():
+        Path(file).write_bytes(_empty())
+    database = connect(url)
+    event.listen(database, "connect", _unsynchronised)
+    return database
+
+
 class Desk:
     """One deployment on the simulated engine."""
 
     def __init__(self, url: str, start: datetime, roles: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> None:
         self.engine = SimulatedEngine(start)
-        self.database = connect(url)
-        metadata.create_all(self.database)
-        delivery_tables.create_all(self.database)
+        self.database = _database(url)
         self.files = CaseFiles(self.database, self.engine.now, "test")
         self.runtime = runtime.Runtime(
             files=self.files,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -19,15 +18,9 @@ from casework.people import Identity, Role
 from casework.process import process
 from casework.wait import wait_for
 from tests.desk import Desk
-from tests.toy import ANA, BEN, MANAGER, MANAGERS, OWNERS, Approval, code, keys, outside, refusals, say, slack
+from tests.toy import ANA, BEN, MANAGER, MANAGERS, OWNERS, Approval, code, keys, refusals, say, slack
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 @process("asking", subject="toy:ask:{number}")

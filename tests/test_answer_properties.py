@@ -90,8 +90,6 @@ class Answering(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.desk = Desk(f"sqlite:///{self.folder.name}/cases.db", START)
         self.desk.__enter__()
-        with self.desk.files.reading() as connection:
-            connection.exec_driver_sql("PRAGMA synchronous = OFF")
         self.runs = [
             self.desk.start("council", number=number, veto=veto, **QUORUMS[quorum])
             for number, quorum in enumerate(quorums, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,13 +14,7 @@ from tests.council import DAN, EVA
 from tests.desk import Desk
 from tests.toy import ANA, BEN, MANAGER, OPERATOR, code, outside, refusals, say
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 def delegate(desk: Desk, person: str, to: Person, *, since: int = 0, until: int = 600) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,11 @@ from tests.council import DAN
 from tests.desk import Desk
 from tests.gateway.conftest import open_place
 from tests.many import fill
-from tests.toy import ANA, outside, say
+from tests.toy import ANA, say
+
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 PATIENCE_SECONDS = 20
-
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
 
 
 @pytest.fixture

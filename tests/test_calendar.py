@@ -87,7 +87,7 @@ class SlowClock:
 
 MOMENTS = st.datetimes(
     datetime(2020, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
-    datetime(2030, 12, 1),  # noqa: DTZ001
+    datetime(2030, 12, 1),  # noqa: DTZ001 - the zone is drawn
     timezones=st.just(UTC),
 ).map(lambda moment: moment.replace(microsecond=0))
 HOURS = st.tuples(st.integers(5, 12), st.integers(13, 23), st.booleans()).map(

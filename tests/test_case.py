@@ -23,15 +23,9 @@ from tests.conftest import START
 from tests.desk import Desk
 from tests.toy import ANA, outside, say
 
+pytestmark = pytest.mark.usefixtures("toy_world")
+
 SUBJECT = "toy:move:1"
-
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
 
 
 def opened(files: CaseFiles, case_id: str = "case-1", subject: str = SUBJECT) -> str:
@@ -71,13 +65,13 @@ def found_after(files: CaseFiles, change: Any) -> ChainBroken | None:
         transaction = connection.begin()
         change(connection)
         reading = files.reading
-        files.reading = lambda: _Given(connection)  # type: ignore[method-assign,assignment,return-value]
+        files.reading = lambda: _Given(connection)  # type: ignore[method-assign,assignment,return-value]  # in the same transaction
         try:
             files.verify("case-1")
         except ChainBroken as broken:
             found = broken
         finally:
-            files.reading = reading  # type: ignore[method-assign]
+            files.reading = reading  # type: ignore[method-assign]  # as it was
             transaction.rollback()
     assert files.verify("case-1") == 8
     return found
@@ -271,7 +265,7 @@ def test_times_keep_their_microseconds_and_zone(any_desk: Desk) -> None:
     [entry] = any_desk.files.entries(case_id)
     assert entry.at == START.replace(microsecond=123_457)
     assert entry.at.utcoffset() == timedelta(0)
-    any_desk.files.now = lambda: datetime(2026, 3, 2)  # noqa: DTZ001
+    any_desk.files.now = lambda: datetime(2026, 3, 2)  # noqa: DTZ001 - naive on purpose
     with pytest.raises(Exception, match="Timezone aware datetime is required"):
         any_desk.files.append(case_id, Kind.DECIDED, "x/1", "staff-7", {})
 

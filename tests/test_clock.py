@@ -14,12 +14,12 @@ from casework.calendar import BusinessCalendar
 from casework.clock import Days, Delay, Minutes, Until, WorkingDays
 
 BERLIN = BusinessCalendar(ZoneInfo("Europe/Berlin"), "DE")
-aware = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.timezones())  # noqa: DTZ001
+aware = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.timezones())  # noqa: DTZ001 - the zone is drawn
 
 
 def test_a_naive_moment_is_refused() -> None:
     """A moment without a zone is an error wherever it comes from."""
-    naive = datetime(2026, 3, 2, 9)  # noqa: DTZ001
+    naive = datetime(2026, 3, 2, 9)  # noqa: DTZ001 - naive on purpose
     for ask in (clock.instant, Minutes(1).after, Until(naive).after):
         with pytest.raises(ValueError, match="Timezone aware datetime is required"):
             ask(naive)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -19,17 +18,11 @@ from casework.schema import metadata, texts
 from casework.step import step, words
 from casework.wait import wait_for
 from tests.desk import SECRET, Desk
-from tests.toy import ANA, OWNERS, Approval, Confirmation, code, outside, say
+from tests.toy import ANA, OWNERS, Approval, Confirmation, code, say
+
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 MARKER = "the director’s salary — MARKER-7d1f"
-
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
 
 
 read: list[str] = []

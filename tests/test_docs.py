@@ -48,7 +48,8 @@ SPAN = re.compile(r"`(casework [^`\n]+|make [^`\n]+)`")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 GIVEN = re.compile(r"^```(\w+) (file|append)=(\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-COMMANDS: dict[str, Any] = {command.name: command for command in typer.main.get_command(app).commands.values()}  # type: ignore[attr-defined]
+GROUP: Any = typer.main.get_command(app)
+COMMANDS: dict[str, Any] = {command.name: command for command in GROUP.commands.values()}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

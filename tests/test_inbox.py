@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,15 +15,9 @@ from casework.inbox import Found, open_questions
 from casework.people import Person
 from tests.council import DAN, EVA
 from tests.desk import Desk
-from tests.toy import ANA, BEN, MANAGER, OPERATOR, outside, say
+from tests.toy import ANA, BEN, MANAGER, OPERATOR, say
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 def found(desk: Desk, **chosen: Any) -> Found:

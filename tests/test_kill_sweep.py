@@ -19,13 +19,7 @@ from tests.conftest import START
 from tests.desk import Desk
 from tests.toy import CUSTOMER, MANAGER, OPERATOR, Killed, declined, only_run, outside, say
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 class Kills:
@@ -174,9 +168,6 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kills]:
 
 def sweep(desk: Desk, kills: Kills, script: str, stride: int) -> int:
     """Kill at every `stride`-th moment of a script; the number of moments tried."""
-    with desk.files.reading() as connection:
-        if connection.dialect.name == "sqlite":  # what is killed here is a process, not the machine
-            connection.exec_driver_sql("PRAGMA synchronous = OFF")
     kills.at(-1)
     whole = play(desk, SCRIPTS[script], 0)
     moments = kills.passed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from casework.answer import Accepted, Refused
@@ -18,15 +16,9 @@ from casework.wait import wait_for
 from tests.desk import Desk
 from tests.toy import ANA, OPERATOR, OWNERS, Confirmation, declined, keys, outside, say
 
+pytestmark = pytest.mark.usefixtures("toy_world")
+
 HIRING = "fault>toy.hire/1/1"
-
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
 
 
 def parked(desk: Desk, *faults: BaseException) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, NoReturn
@@ -23,13 +23,7 @@ from tests import toy
 from tests.desk import Desk
 from tests.toy import ANA, CUSTOMER, OPERATOR, Killed, keys, only_run, outside, say
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 # -- law 3: fenced
@@ -119,7 +113,7 @@ class ThreadedEngine(SimulatedEngine):
 def test_legs_at_one_instant_leave_one_file(any_desk: Desk, count: int) -> None:
     """Law 3: of several legs of a new case that begin together one gets through; every key is settled once."""
     any_desk.engine.__class__ = ThreadedEngine
-    any_desk.engine._local = threading.local()  # type: ignore[attr-defined]
+    any_desk.engine._local = threading.local()  # type: ignore[attr-defined]  # it is a ThreadedEngine now
     case_id, _ = tick.start(any_desk.runtime, "moving", "toy:move:1", {"number": 1})
     assert case_id is not None
     run = any_desk.engine.runs[case_id]
@@ -163,7 +157,7 @@ def body(desk: Desk, *names: str) -> Callable[[int], str]:
 def release_code(*names: str) -> None:
     """Deploy a release whose body does these steps."""
     now = processes["changing"]
-    processes["changing"] = type(now)(now.name, body(None, *names), now.subject, None)  # type: ignore[arg-type]
+    processes["changing"] = type(now)(now.name, body(None, *names), now.subject, None)  # type: ignore[arg-type]  # a body of any release
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_the_ladder_is_where_a_slow_walk_finds_it(
 
 
 @given(
-    asked=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.timezones()),  # noqa: DTZ001
+    asked=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.timezones()),  # noqa: DTZ001 - the zone is drawn
     within=st.integers(1, 10_000),
     remind=st.lists(st.integers(-100, 20_000), max_size=5),
     escalate=st.lists(st.integers(-100, 20_000), max_size=3),
@@ -203,7 +203,7 @@ def test_working_hours_by_hand(start: str, hours: float, due: str) -> None:
 
 
 @given(
-    asked=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    asked=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - the zone is drawn
     minutes=st.integers(1, 6000),
     more=st.integers(0, 3000),
 )

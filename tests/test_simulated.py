@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -13,13 +12,7 @@ from casework.systems.errors import Refused, Temporary
 from tests.desk import Desk
 from tests.toy import ANA, code, outside
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 def test_a_start_is_made_once_however_often_asked(desk: Desk) -> None:

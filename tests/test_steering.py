@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,13 +17,7 @@ from tests.council import DAN
 from tests.desk import Desk
 from tests.toy import ANA, BEN, OPERATOR, code, keys, outside, say
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 def hand_over(run: Run, wait: str = "approval/1", **change: Any) -> None:

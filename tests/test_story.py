@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,13 +15,7 @@ from tests.council import DAN
 from tests.desk import Desk
 from tests.toy import ANA, BEN, MANAGER, OPERATOR, declined, outside, say
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 def told(desk: Desk) -> tuple[list[Entry], list[str]]:

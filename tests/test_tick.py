@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -16,13 +15,7 @@ from tests.conftest import START
 from tests.desk import Desk
 from tests.toy import ANA, CUSTOMER, Killed, keys, outside, say
 
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
+pytestmark = pytest.mark.usefixtures("toy_world")
 
 
 def test_a_quiet_desk_is_left_alone(any_desk: Desk) -> None:

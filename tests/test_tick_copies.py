@@ -24,6 +24,8 @@ from tests.desk import Desk
 from tests.many import fill
 from tests.toy import ANA, Approval, Verdict, keys, outside, remind
 
+pytestmark = pytest.mark.usefixtures("toy_world")
+
 COPIES = 3
 LEASE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -42,14 +44,6 @@ def copied(number: int) -> str:
         default=Approval(verdict=Verdict.YES, reason=None),
     )
     return said.verdict.value if said is not None else "nothing said"
-
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
 
 
 @pytest.fixture

@@ -20,17 +20,11 @@ from tests.desk import Desk
 from tests.many import fill
 from tests.toy import ANA, BEN, keys, outside
 
+pytestmark = pytest.mark.usefixtures("toy_world")
+
 MANY = 10_000
 FAR = timedelta(days=30)
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
 
 
 @contextmanager

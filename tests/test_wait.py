@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,15 +38,9 @@ from tests.toy import (
     tell,
 )
 
+pytestmark = pytest.mark.usefixtures("toy_world")
+
 AN_HOUR = Minutes(60)
-
-
-@pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
-    """A new outside world for every test."""
-    outside.reset()
-    yield
-    outside.reset()
 
 
 def asked(desk: Desk, *, within: Delay = AN_HOUR, **how: Any) -> Run:

@@ -323,7 +323,7 @@ def test_the_code_goes_to_the_requester(wired: Wired, world: World) -> None:
     now = datetime(2026, 3, 2, 9, tzinfo=UTC)
     link = Link("link-1", file, LinkState.READY, None, now, 0, None, 0, (), None, None, now, now)
     post = Post()
-    reception.code_sender(wired.systems.zendesk, post)(link, "123456")  # type: ignore[arg-type]
+    reception.code_sender(wired.systems.zendesk, post)(link, "123456")  # type: ignore[arg-type]  # takes mails as one does
     ((to, _subject, body, reference),) = post.sent
     assert to == wired.systems.zendesk.user(wired.systems.zendesk.ticket(ticket).requester_id).email
     assert "123456" in body

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -67,8 +68,8 @@ def links(engine: Engine, clock: Clock) -> Links:
     return Links(engine, SECRET, clock)
 
 
-def sealed_file(deliverable_id: str = "d-1", **change: object) -> SealedFile:
-    told = {
+def sealed_file(deliverable_id: str = "d-1", **change: Any) -> SealedFile:
+    told: dict[str, Any] = {
         "case_id": "case-1",
         "deliverable_id": deliverable_id,
         "ticket": "4711",
@@ -81,7 +82,7 @@ def sealed_file(deliverable_id: str = "d-1", **change: object) -> SealedFile:
         "sealed_size": 1056,
         "sealed_sha256": "b" * 64,
     }
-    return SealedFile(**{**told, **change})  # type: ignore[arg-type]
+    return SealedFile(**{**told, **change})
 
 
 @pytest.fixture(scope="session")

@@ -238,7 +238,7 @@ def test_a_name_stands_in_it_once(signer: Signer) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 moments = st.datetimes(
     datetime(2020, 1, 1),  # noqa: DTZ001 - the zone is drawn
-    datetime(2100, 1, 1),  # noqa: DTZ001
+    datetime(2100, 1, 1),  # noqa: DTZ001 - as above
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=5.5))]),
 )
 evidences = st.builds(
@@ -382,9 +382,10 @@ def test_cryptography_alone_checks_both(signer: Signer, tmp_path: Path) -> None:
     key.verify(signature, message)
     with pytest.raises(InvalidSignature):
         key.verify(signature, message.replace(b"destroyed", b"Destroyed"))
-    body, last = re.fullmatch(
-        rb"(.*\n)(%casework-signature [^\n]*)\n", (tmp_path / "certificate.pdf").read_bytes(), re.S
-    ).groups()  # type: ignore[union-attr]
+    pdf = (tmp_path / "certificate.pdf").read_bytes()
+    signed = re.fullmatch(rb"(.*\n)(%casework-signature [^\n]*)\n", pdf, re.S)
+    assert signed is not None
+    body, last = signed.groups()
     key.verify(base64.b64decode(last.split()[-1]), body)
     assert public_key_of((tmp_path / "issuer.pem").read_bytes()) == signer.public_key
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -197,6 +197,9 @@ def test_another_object_in_the_vault_is_noticed(vault: Vault, drop: S3Drop, keys
         verify_sealed(file, keys, vault)
 
 
+T = TypeVar("T")
+
+
 class Killed(BaseException):
     """The process dies here."""
 
@@ -207,7 +210,7 @@ class Dying:
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def step(self, act: Callable[[], Any]) -> Any:
+    def step(self, act: Callable[[], T]) -> T:
         if self.left == 0:
             raise Killed
         self.left -= 1
@@ -223,10 +226,10 @@ class DyingCopy:
         self.name, self.sealed = copy.name, copy.sealed
 
     def delete(self) -> tuple[str, ...]:
-        return self._dying.step(self._copy.delete)  # type: ignore[no-any-return]
+        return self._dying.step(self._copy.delete)
 
     def look(self) -> Evidence:
-        return self._dying.step(self._copy.look)  # type: ignore[no-any-return]
+        return self._dying.step(self._copy.look)
 
 
 @pytest.mark.parametrize("stage", range(1, 9))

@@ -198,7 +198,7 @@ def test_a_source_that_fails_stores_nothing(vault: Vault) -> None:
 def test_a_vault_that_stays_away_is_temporary(troubled: Troubled, world: World) -> None:
     """Trouble that does not pass becomes a fault that a step tries again later."""
     vault = troubled.vault
-    troubled.wire._next = lambda _name: "busy"  # type: ignore[method-assign,assignment]
+    troubled.wire._next = lambda _name: "busy"  # type: ignore[method-assign,assignment]  # always, not once
     for act in (
         lambda: vault.store("d-1", pieces(), len(DATA)),
         lambda: read(vault, "d-1"),

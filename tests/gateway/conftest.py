@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -28,7 +29,7 @@ from casework.delivery.certificates import Certificates
 from casework.delivery.evidence import CopyState, Evidence
 from casework.delivery.handover import seal_into
 from casework.delivery.keys import KeyFile, KeyStore
-from casework.delivery.links import Link, Links, metadata
+from casework.delivery.links import Link, Links
 from casework.delivery.package import Package
 from casework.delivery.vaults import Stored
 from casework.engine.simulated import Run
@@ -290,6 +291,24 @@ def stored(place: Place) -> list[Any]:
         return list(connection.execute(select(hooks).order_by(hooks.c.received_at, hooks.c.delivery)))
 
 
+def look(place: Place, path: str, times: int) -> list[int]:
+    """What a visitor who looks so often is answered: by GET, HEAD and OPTIONS in turn, for a range every other time.
+
+    The application is asked in one loop: the usual client begins a thread for each request.
+    """
+
+    async def looks() -> list[int]:
+        transport = httpx.ASGITransport(place.client.app)
+        async with httpx.AsyncClient(transport=transport, base_url=URL) as browser:
+            answers = []
+            for number in range(times):
+                method, asked = ("GET", "HEAD", "OPTIONS")[number % 3], {"Range": "bytes=0-9"} if number % 2 else {}
+                answers.append(await browser.request(method, path, headers=asked))
+            return [answer.status_code for answer in answers]
+
+    return asyncio.run(looks())
+
+
 @pytest.fixture
 def place(desk: Desk, tmp_path: Path) -> Place:
     """A gateway whose threads do not run: a test moves everything itself."""
@@ -298,7 +317,6 @@ def place(desk: Desk, tmp_path: Path) -> Place:
 
 def open_place(desk: Desk, tmp_path: Path) -> Place:
     """A gateway over what this desk and this folder hold."""
-    metadata.create_all(desk.database)
     vault = FolderVault(tmp_path / "vault")
     delivery = Delivery(
         links=Links(desk.database, SECRET, desk.engine.now),

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Response, ViewportSize, sync_playwright
 
 from casework.answer import Accepted, Offer, answer
 from casework.authority import delegate, revoke
@@ -67,9 +68,9 @@ def browser() -> Iterator[Browser]:
 @contextmanager
 def phone(browser: Browser, scripts: bool = True) -> Iterator[Page]:
     """A page on a screen of 320 px: light and with scripts, or dark and without."""
-    scheme = "light" if scripts else "dark"
-    screen = {"width": 320, "height": 640}
-    context = browser.new_context(java_script_enabled=scripts, viewport=screen, color_scheme=scheme)  # type: ignore[arg-type]
+    screen: ViewportSize = {"width": 320, "height": 640}
+    scheme: Literal["light", "dark"] = "light" if scripts else "dark"
+    context = browser.new_context(java_script_enabled=scripts, viewport=screen, color_scheme=scheme)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
@@ -259,9 +260,9 @@ def test_a_question_leads_to_web_addresses_only() -> None:
 # -- decisions: what is sent
 
 
-def tab_to(page: Page, role: str, name: str) -> None:
+def tab_to(page: Page, role: Literal["button", "link", "radio", "textbox", "checkbox"], name: str) -> None:
     """Go on by the Tab key until this has the focus, which is seen at each stop."""
-    wanted = page.get_by_role(role, name=name)  # type: ignore[arg-type]
+    wanted = page.get_by_role(role, name=name)
     for _ in range(12):
         page.keyboard.press("Tab")
         assert problems(page) == []

@@ -148,7 +148,7 @@ def test_a_hook_that_cannot_be_stored_takes_no_others_along(any_desk: Desk, monk
         inbox = Inbox(any_desk.files, lambda _event, _subject: None)
         first = inbox.storing(numbered(0))
         assert slow.begun.acquire(timeout=20)
-        wrong = replace(numbered(1)[0], event=None)  # type: ignore[arg-type]
+        wrong = replace(numbered(1)[0], event=None)  # type: ignore[arg-type]  # wrong on purpose
         others = [inbox.storing(told_of) for told_of in (numbered(2), [*numbered(3), wrong], numbered(4), numbered(5))]
         assert others[2].cancel()
     for _ in range(4):

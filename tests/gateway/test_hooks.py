@@ -158,7 +158,7 @@ def test_killed_between_store_and_handle(place: Place) -> None:
     """What a killed gateway had stored and not handled is handled when the next one starts."""
     assert place.zendesk().status_code == 202
     handled = threading.Event()
-    place.hint = lambda event, subject: handled.set()  # type: ignore[method-assign]
+    place.hint = lambda event, subject: handled.set()  # type: ignore[method-assign]  # the handler, watched
     with TestClient(create_app(place.gateway), base_url=URL):
         assert handled.wait(10)
     assert stored(place)[0].handled_at is not None
@@ -167,7 +167,7 @@ def test_killed_between_store_and_handle(place: Place) -> None:
 def test_a_new_hook_wakes_the_worker(place: Place) -> None:
     """In a running gateway a hook is handled at once, long before the worker's next round."""
     handled = threading.Event()
-    place.hint = lambda event, subject: handled.set()  # type: ignore[method-assign]
+    place.hint = lambda event, subject: handled.set()  # type: ignore[method-assign]  # the handler, watched
     with TestClient(create_app(place.gateway), base_url=URL) as client:
         place.client = client
         assert place.zendesk().status_code == 202

@@ -249,7 +249,7 @@ def test_no_operator_waves_verification_through(it: Facts, answer: bool | None) 
     decision = decide(it, TODAY)
     assume(isinstance(decision, NotVerified))
     with pytest.raises(AssertionError):
-        after_operators(decision, answer)  # type: ignore[arg-type]
+        after_operators(decision, answer)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @given(facts, st.integers(0, 10**6))
@@ -291,8 +291,8 @@ def test_the_operators_answer() -> None:
     assert churned.within_working_days == NUMBERS.churn_decision_working_days == 5
     assert kind(after_operators(churned, True)) == kind(after_operators(small, True)) == "proceed"
     for answer in (False, None, "yes", 1):
-        assert kind(after_operators(churned, answer)) == "refuse churned"  # type: ignore[arg-type]
-        assert kind(after_operators(small, answer)) == "refuse self-serve"  # type: ignore[arg-type]
+        assert kind(after_operators(churned, answer)) == "refuse churned"  # type: ignore[arg-type]  # wrong on purpose
+        assert kind(after_operators(small, answer)) == "refuse self-serve"  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_numbers_decide() -> None:

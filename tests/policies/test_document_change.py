@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -170,10 +171,10 @@ UNLIKE = LOADS.map(lambda loads: list({one.agent: one for one in loads}.values()
 
 
 @given(LOADS, st.randoms())
-def test_the_choice_does_not_depend_on_order(loads: list[Workload], random: object) -> None:
+def test_the_choice_does_not_depend_on_order(loads: list[Workload], random: Random) -> None:
     """Whoever lists them in another order chooses the same one, and nobody has less to do than the one chosen."""
     shuffled = list(loads)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     chosen = policy.least_loaded(loads)
     assert policy.least_loaded(shuffled) == chosen
     (of,) = [one for one in loads if one.agent == chosen]

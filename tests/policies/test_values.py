@@ -252,7 +252,7 @@ def test_links_in_slack() -> None:
 def test_wrong_values_are_refused(kind: Kind, value: object, form: str) -> None:
     """A value that is not of its kind is refused in every format, and the error does not repeat it."""
     with pytest.raises(ValueError, match=r"^(must|has no place)") as caught:
-        as_data(kind, value, form)  # type: ignore[arg-type]
+        as_data(kind, value, form)  # type: ignore[arg-type]  # the names of formats, as drawn
     if isinstance(value, str) and len(value) > 5:
         assert value not in str(caught.value)
 

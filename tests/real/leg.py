@@ -65,9 +65,9 @@ def watch(seen: Seen) -> None:
         note("thread", self.name)
         begin(self)
 
-    httpx.HTTPTransport.handle_request = handle  # type: ignore[method-assign]
-    httpx.AsyncHTTPTransport.handle_async_request = handle_async  # type: ignore[method-assign]
-    threading.Thread.start = start  # type: ignore[method-assign]
+    httpx.HTTPTransport.handle_request = handle  # type: ignore[method-assign]  # watched
+    httpx.AsyncHTTPTransport.handle_async_request = handle_async  # type: ignore[method-assign]  # watched
+    threading.Thread.start = start  # type: ignore[method-assign]  # watched
     event.listen(Engine, "before_cursor_execute", lambda _c, _u, sql, *_: note("sql", " ".join(sql.split())))
     event.listen(Engine, "commit", lambda _: note("sql", "COMMIT"))
     sys.addaudithook(audit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,12 +24,13 @@ from sqlalchemy import select
 
 from casework.case import Case, CaseFiles, Entry, Kind
 from casework.database import connect
+from casework.people import Invitation
 from casework.players import Players
 from casework.schema import waits
 from casework.standins import sandbox_time
 from casework.supervisor import choose_ports
 
-__all__ = ["BUSY", "Prefect", "Site", "browser", "descendants", "until"]
+__all__ = ["BUSY", "Browser", "Prefect", "Site", "browser", "descendants", "until"]
 
 T = TypeVar("T")
 COMMAND = (sys.executable, "-m", "casework")
@@ -275,3 +278,42 @@ class Site:
             for path in self.home.rglob("*")
             if path.is_file() and path.relative_to(self.home).parts[0] not in ("sandbox", "keys")
         }
+
+
+class Browser:
+    """Whoever answers: a browser at a site's pages."""
+
+    def __init__(self, site: Site) -> None:
+        self._gateway, self._prefect = site.addresses["gateway"], f"{site.addresses['prefect']}/api"
+        self._secret = (site.home / "secret").read_bytes()
+        self._web = browser()
+
+    def decision_page(self, invitation: Invitation) -> str | None:
+        """Open the personal decision page and send its form; why it was not taken, else None."""
+        page = f"{self._gateway}/decide/{invitation.token(self._secret)}"
+        (csrf,) = re.findall(r'name="csrf" value="([^"]+)"', self._web.get(page).raise_for_status().text)
+        sent = self._web.post(page, data={"csrf": csrf, "verdict": "approve"}, headers={"Origin": self._gateway})
+        if sent.status_code == BUSY:
+            return "the gateway is busy"
+        assert sent.status_code == 200, sent.text
+        return None
+
+    def prefect_form(self, invitation: Invitation) -> str | None:
+        """Press Resume in the Prefect UI, with its form filled in; why it was not taken, else None."""
+        typed = {"verdict": "approve", "your_code": invitation.code(self._secret), "wait": invitation.wait}
+        told = self.post(f"/flow_runs/{invitation.case_id}/resume", {"run_input": typed})
+        if told is None:
+            return "Prefect is busy"
+        return None if told["status"] == "ACCEPT" else str(told["details"]["reason"])
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """What Prefect's API says; None when its database is locked, which happens on SQLite: nothing was done."""
+        answer = self._web.post(self._prefect + path, json=body)
+        return None if answer.status_code == BUSY else answer.raise_for_status().json()
+
+    def states(self, case: str) -> list[tuple[datetime, str]]:
+        """The states that a run has had, by moment (UTC) and type, oldest first."""
+        answer = self._web.get(f"{self._prefect}/flow_run_states/", params={"flow_run_id": case})
+        return sorted(
+            (datetime.fromisoformat(one["timestamp"]), one["type"]) for one in answer.raise_for_status().json()
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from statistics import quantiles
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -27,7 +25,7 @@ from casework.case import Kind
 from casework.people import Invitation
 from casework.schema import waits
 from tests.real.early import DECIDER, ONCE, WAIT
-from tests.real.site import BUSY, Site, browser, until
+from tests.real.site import Browser, Site, until
 from tests.real.world import World
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
@@ -79,45 +77,6 @@ class Watcher:
         """Wait until the question of a case is open."""
         with self._news:
             assert self._news.wait_for(lambda: case in self._seen, 240), f"case {case} did not ask"
-
-
-class Browser:
-    """Whoever answers: a browser at a site's pages."""
-
-    def __init__(self, site: Site) -> None:
-        self._gateway, self._prefect = site.addresses["gateway"], f"{site.addresses['prefect']}/api"
-        self._secret = (site.home / "secret").read_bytes()
-        self._web = browser()
-
-    def decision_page(self, invitation: Invitation) -> str | None:
-        """Open the personal decision page and send its form; why it was not taken, else None."""
-        page = f"{self._gateway}/decide/{invitation.token(self._secret)}"
-        (csrf,) = re.findall(r'name="csrf" value="([^"]+)"', self._web.get(page).raise_for_status().text)
-        sent = self._web.post(page, data={"csrf": csrf, "verdict": "approve"}, headers={"Origin": self._gateway})
-        if sent.status_code == BUSY:
-            return "the gateway is busy"
-        assert sent.status_code == 200, sent.text
-        return None
-
-    def prefect_form(self, invitation: Invitation) -> str | None:
-        """Press Resume in the Prefect UI, with its form filled in; why it was not taken, else None."""
-        typed = {"verdict": "approve", "your_code": invitation.code(self._secret), "wait": WAIT}
-        told = self.post(f"/flow_runs/{invitation.case_id}/resume", {"run_input": typed})
-        if told is None:
-            return "Prefect is busy"
-        return None if told["status"] == "ACCEPT" else str(told["details"]["reason"])
-
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        """What Prefect's API says; None when its database is locked, which happens on SQLite: nothing was done."""
-        answer = self._web.post(self._prefect + path, json=body)
-        return None if answer.status_code == BUSY else answer.raise_for_status().json()
-
-    def states(self, case: str) -> list[tuple[datetime, str]]:
-        """The states that a run has had, by moment (UTC) and type, oldest first."""
-        answer = self._web.get(f"{self._prefect}/flow_run_states/", params={"flow_run_id": case})
-        return sorted(
-            (datetime.fromisoformat(one["timestamp"]), one["type"]) for one in answer.raise_for_status().json()
-        )
 
 
 Way = Callable[[Browser, Invitation], str | None]

@@ -18,8 +18,7 @@ import pytest
 from casework.people import Invitation
 from tests.real.lean import DECIDER
 from tests.real.leg import Seen
-from tests.real.site import Site, until
-from tests.real.test_early_answers import Browser
+from tests.real.site import Browser, Site, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 

@@ -75,7 +75,7 @@ def test_a_pressed_button_is_told_as_slack_does(world: World, people: People, ap
         assert (told["type"], told["user"]["id"]) == ("block_actions", "U0STAFF13X")
         assert told["actions"][0]["value"] == value
         verifier = SignatureVerifier(world.credentials["slack_signing_secret"])
-        verifier.clock.now = lambda: clock().timestamp()  # type: ignore[method-assign]
+        verifier.clock.now = lambda: clock().timestamp()  # type: ignore[method-assign]  # the SDK has no other way to set it
         assert verifier.is_valid_request(delivery.body, delivery.headers)
 
 
@@ -116,7 +116,7 @@ def test_a_submitted_modal_is_told_as_slack_does(world: World, people: People, a
     assert (told["view"]["callback_id"], told["view"]["private_metadata"]) == ("ask", "token")
     assert told["view"]["state"]["values"]["reason"]["reason"] == {"type": "plain_text_input", "value": "No"}
     verifier = SignatureVerifier(world.credentials["slack_signing_secret"])
-    verifier.clock.now = lambda: clock().timestamp()  # type: ignore[method-assign]
+    verifier.clock.now = lambda: clock().timestamp()  # type: ignore[method-assign]  # the SDK has no other way to set it
     assert verifier.is_valid_request(delivery.body, delivery.headers)
 
 

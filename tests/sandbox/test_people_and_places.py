@@ -100,7 +100,7 @@ def test_each_fault_is_wrong_in_its_own_way(people: People, aws: Aws, fault: Fau
 def test_unknown_faults_are_refused(people: People, aws: Aws) -> None:
     """A misspelt fault is an error, not an honest deliverable."""
     with pytest.raises(ValueError, match="unknown fault"):
-        people.engineer.place_deliverable(aws.s3(), DROP_BUCKET, "x", "team-104", fault="bom")  # type: ignore[arg-type]
+        people.engineer.place_deliverable(aws.s3(), DROP_BUCKET, "x", "team-104", fault="bom")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_drop_keeps_versions_and_the_mailbox_keeps_mail(aws: Aws) -> None:

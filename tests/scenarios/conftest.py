@@ -83,18 +83,18 @@ def new_studio(
     tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], AbstractContextManager[Studio]]:
     """Makes fresh offices with Jira and Typeform on a Monday morning."""
-    _look_seldom(monkeypatch)
     numbers = count()
+    return lambda: open_studio(tmp_path / f"studio-{next(numbers)}", cloud, monkeypatch)
 
-    @contextmanager
-    def open_studio() -> Iterator[Studio]:
-        folder = tmp_path / f"studio-{next(numbers)}"
-        folder.mkdir()
-        with Studio(folder, cloud) as studio:
-            yield studio
-            studio.world.close()
 
-    return open_studio
+@contextmanager
+def open_studio(folder: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    """An office with Jira and Typeform, in a folder of its own."""
+    _look_seldom(monkeypatch)
+    folder.mkdir(exist_ok=True)
+    with Studio(folder, cloud) as studio:
+        yield studio
+        studio.world.close()
 
 
 @pytest.fixture

@@ -53,16 +53,22 @@ class Studio(Office):
 
     def hooks(self) -> None:
         """Write down what Jira and Typeform tell us too, but for what we did ourselves, and let it be handled."""
-        while deliveries := [*self.world.take_deliveries("jira"), *self.world.take_deliveries("typeform")]:
-            for sent in deliveries:
-                if sent.vendor == "typeform":
-                    self.hear(TypeformEvent.model_validate_json(sent.body).hook())
-                    continue
-                event = JiraEvent.model_validate_json(sent.body)
-                if event.actor() != ROBOT:
-                    self.hear(event.hook(sent.body))
-            super().hooks()
+        self._take_down()
         super().hooks()
+        while self._take_down():
+            super().hooks()
+
+    def _take_down(self) -> bool:
+        """Write down what has come since; whether anything has."""
+        deliveries = [*self.world.take_deliveries("jira"), *self.world.take_deliveries("typeform")]
+        for sent in deliveries:
+            if sent.vendor == "typeform":
+                self.hear(TypeformEvent.model_validate_json(sent.body).hook())
+                continue
+            event = JiraEvent.model_validate_json(sent.body)
+            if event.actor() != ROBOT:
+                self.hear(event.hook(sent.body))
+        return bool(deliveries)
 
     def hear(self, hook: Hook) -> None:
         """Write one hint down, as the gateway does."""

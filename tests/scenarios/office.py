@@ -19,7 +19,6 @@ from urllib.parse import parse_qs
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.ses.models import ses_backends
-from sqlalchemy import event
 
 from casework import delivery, systems, tick
 from casework.answer import Accepted, Offer, Refused, answer
@@ -35,6 +34,7 @@ from casework.gateway.inbox import LONGEST_TRY, Inbox
 from casework.people import Identity, Invitation, Person, read_token
 from casework.reception import starter
 from casework.sandbox import aws, product
+from casework.sandbox.deliverables import FaultKind
 from casework.sandbox.inprocess import httpx_transport, requests_adapter
 from casework.sandbox.people import People
 from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
@@ -82,19 +82,11 @@ def _buckets(cloud: aws.Aws) -> S3Client:
     return cloud.s3()
 
 
-def _unsynchronised(connection: sqlite3.Connection, _record: object) -> None:
-    # Nobody pulls the plug here: waiting for the disk would only take time.
-    connection.execute("PRAGMA synchronous = OFF")
-
-
 class Office(Desk):
     """One deployment with everything around it; `wire` is what a test can make go wrong."""
 
     def __init__(self, folder: Path, cloud: aws.Aws, url: str | None = None) -> None:
         super().__init__(url or f"sqlite:///{folder}/cases.db", START, ROLES)
-        if self.database.dialect.name == "sqlite":
-            event.listen(self.database, "connect", _unsynchronised)
-            self.database.dispose()
         self.cloud, self.folder = cloud, folder
         self.world = World(self.engine.now, handshake=self._handshake)
         self.world.seed()
@@ -229,12 +221,12 @@ class Office(Desk):
         newest: str = list(self.world.state["asana"]["tasks"])[-1]
         return newest
 
-    def make(self, run: Run, team: str, fault: str | None = None, size: int = 20_000) -> None:
+    def make(self, run: Run, team: str, fault: FaultKind | None = None, size: int = 20_000) -> None:
         """Engineering puts a deliverable into the drop and completes the task."""
         self.place(run, team, fault, size)
         self.complete()
 
-    def place(self, run: Run, team: str, fault: str | None = None, size: int = 20_000) -> None:
+    def place(self, run: Run, team: str, fault: FaultKind | None = None, size: int = 20_000) -> None:
         """Engineering puts a deliverable into the drop."""
         self.people.engineer.place_deliverable(
             _buckets(self.cloud),
@@ -242,7 +234,7 @@ class Office(Desk):
             f"exports/{run.case_id}/",
             team,
             size_bytes=size,
-            fault=fault,  # type: ignore[arg-type]
+            fault=fault,
         )
 
     def clear_drop(self, run: Run) -> None:

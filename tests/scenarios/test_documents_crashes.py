@@ -12,10 +12,11 @@ import pytest
 from casework.answer import Accepted, Offer, answer
 from casework.engine.simulated import Run
 from casework.people import Identity
-from casework.sandbox import seed_documents
+from casework.sandbox import aws, seed_documents
+from tests.scenarios.conftest import open_studio
 from tests.scenarios.documents import Studio
 from tests.scenarios.endings import assert_closed
-from tests.scenarios.wire import Kind, Mishap
+from tests.scenarios.wire import Kind, Mishap, changes
 
 NewStudio = Callable[[], AbstractContextManager[Studio]]
 CHANGES = "changes: something is wrong or more is to be edited"
@@ -62,10 +63,11 @@ def effects(studio: Studio, ticket: str) -> Counter[str]:
     return Counter(re.sub(r"\b\d\d:\d\d\b", "TIME", text) for text in seen)
 
 
-@pytest.fixture
-def undisturbed(new_studio: NewStudio) -> tuple[list[str], Counter[str]]:
+@pytest.fixture(scope="module")
+def undisturbed(cloud: aws.Aws, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Counter[str]]:
     """What passes the wire when nothing goes wrong, and what people see of it."""
-    with new_studio() as studio:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as monkeypatch, open_studio(folder, cloud, monkeypatch) as studio:
         ticket = play(studio)
         return studio.wire.passed, effects(studio, ticket)
 
@@ -90,11 +92,6 @@ def test_killed_at_a_sample_of_places(new_studio: NewStudio, undisturbed: tuple[
     for number, at in enumerate(range(5, len(undisturbed[0]), 101)):
         kind: Kind = "killed before" if number % 2 else "killed after"
         play_despite(new_studio, undisturbed, Mishap(at, kind))
-
-
-def changes(passed: str) -> bool:
-    """Whether what passed the wire is more than a look."""
-    return not re.search(r" GET |/search/", passed)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from casework.answer import Refused
 from casework.case import Kind
 from casework.engine.simulated import Run
 from casework.sandbox import aws
-from casework.sandbox.deliverables import FAULTS
+from casework.sandbox.deliverables import FAULTS, FaultKind
 from tests.scenarios.endings import assert_closed, assert_nothing_left
 from tests.scenarios.office import Office
 
@@ -103,7 +103,7 @@ def test_engineering_is_long_overdue(office: Office, answer: str | None) -> None
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in WRONG_TEAM])
-def test_a_wrong_deliverable_goes_back(office: Office, fault: str) -> None:
+def test_a_wrong_deliverable_goes_back(office: Office, fault: FaultKind) -> None:
     """Anything wrong: said on the task, the task is open again, nothing leaves the drop; the right one goes on."""
     ticket, run = waiting_for_engineering(office)
     office.make(run, TEAM, fault)
@@ -126,7 +126,7 @@ def test_a_wrong_deliverable_goes_back(office: Office, fault: str) -> None:
 
 @pytest.mark.parametrize("fault", WRONG_TEAM)
 @pytest.mark.parametrize("answer", ["have it made again", "end the case", None])
-def test_another_teams_data_is_a_security_question(office: Office, fault: str, answer: str | None) -> None:
+def test_another_teams_data_is_a_security_question(office: Office, fault: FaultKind, answer: str | None) -> None:
     """Another team's rows stop the case until operators decide; whatever they say, that deliverable goes."""
     ticket, run = waiting_for_engineering(office)
     office.make(run, TEAM, fault)

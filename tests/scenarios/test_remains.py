@@ -46,8 +46,8 @@ def stored(office: Office) -> Iterator[tuple[str, bytes]]:
         assert not s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for version in page.get("Versions", []):
-                named = {"Bucket": bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
-                yield f"s3 {bucket}", s3.get_object(**named)["Body"].read()  # type: ignore[arg-type]
+                got = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+                yield f"s3 {bucket}", got["Body"].read()
 
 
 def search(places: Iterator[tuple[str, bytes]], needles: dict[str, bytes]) -> set[tuple[str, str]]:
@@ -95,10 +95,10 @@ def test_nothing_remains(
     because nothing was vacuumed), folders for temporary files, and the log. The same search finds the rows in the
     drop and the wrapped key in its store before.
     """
+    url = request.getfixturevalue("postgres") if database == "postgresql" else None
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    url = request.getfixturevalue("postgres") if database == "postgresql" else None
     with caplog.at_level(logging.DEBUG), new_office(url) as office:
 
         def places() -> Iterator[tuple[str, bytes]]:

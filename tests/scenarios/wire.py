@@ -7,6 +7,7 @@ the process is killed (before or after the effect), or the vendor misbehaves.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +23,16 @@ from casework.sandbox.http import Request, Response
 from casework.sandbox.misbehave import AnswerLost, Fault, TimedOut, answer_instead
 from casework.sandbox.world import World
 
-__all__ = ["COMMIT", "Killed", "Mishap", "Wire"]
+__all__ = ["COMMIT", "Killed", "Mishap", "Wire", "changes"]
 
 T = TypeVar("T")
 Kind = Literal["killed before", "killed after", "busy", "broken", "silent", "answer lost"]
 COMMIT = "commit"
+
+
+def changes(passed: str) -> bool:
+    """Whether what passed the wire is more than a look."""
+    return not re.search(r" (GET|HEAD)\b|/search/", passed)
 
 
 class Killed(BaseException):
@@ -97,7 +103,7 @@ class Wire:
                 f"{vendor} {request.method} {request.path}", lambda: handle(vendor, request), unanswered
             )
 
-        world.handle = watched  # type: ignore[method-assign]
+        world.handle = watched  # type: ignore[method-assign]  # watched
 
     def watch_aws(self, name: str, client: Any) -> None:
         """Every request of a boto3 client."""
@@ -131,4 +137,4 @@ class Wire:
             if kind == "killed after":
                 raise Killed(COMMIT)
 
-        database.dialect.do_commit = watched  # type: ignore[method-assign,assignment]
+        database.dialect.do_commit = watched  # type: ignore[method-assign,assignment]  # watched

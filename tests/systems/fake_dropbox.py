@@ -35,7 +35,7 @@ class FakeDropbox(BaseAdapter):
         self.headers: list[dict[str, str]] = []
         self.largest_body = 0
 
-    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]  # the options do not matter here
         assert request.url is not None
         route = request.url.partition("/2/")[2]
         self.calls.append(route)

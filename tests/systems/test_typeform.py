@@ -58,7 +58,7 @@ def test_all_responses_are_read_newest_first(site: Site) -> None:
     since = (site.clock.time - timedelta(minutes=2)).astimezone(timezone(timedelta(hours=9)))
     assert [one.token for one in site.typeform.responses(SURVEY, since)] == tokens[:-3:-1]
     with pytest.raises(ValueError, match="Timezone aware"):
-        next(site.typeform.responses(SURVEY, datetime(2026, 1, 1)))  # noqa: DTZ001
+        next(site.typeform.responses(SURVEY, datetime(2026, 1, 1)))  # noqa: DTZ001 - naive on purpose
 
 
 def test_every_type_of_answer_is_plain() -> None:

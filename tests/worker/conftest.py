@@ -87,7 +87,7 @@ class Played(Legs):
 
     async def begin(self, run: UUID, around: Surroundings, message: Mapping[str, Any]) -> Leg:
         loop = asyncio.get_running_loop()
-        leg = Leg(run, next(self._numbers), None, loop.create_future(), loop.create_future(), asyncio.Event())  # type: ignore[arg-type]
+        leg = Leg(run, next(self._numbers), None, loop.create_future(), loop.create_future(), asyncio.Event())  # type: ignore[arg-type]  # it has no process
         self._legs[leg.number] = leg
         leg.began.set_result(os.getpid())
         async with self.news:
