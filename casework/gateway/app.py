@@ -32,6 +32,7 @@ from casework.gateway.inbox import Hook, Inbox
 from casework.gateway.loops import Loop
 from casework.gateway.parts import Gateway
 from casework.gateway.polling import Poller
+from casework.gateway.rests import Rests
 from casework.gateway.security import Guard
 from casework.schema import hooks as hook_table
 
@@ -39,14 +40,15 @@ __all__ = ["answer_soon", "create_app", "expire_links", "handle", "report_locks"
 
 logger = logging.getLogger(__name__)
 
-WORKER_SECONDS = 5.0
 SWITCH_SECONDS = 0.0005
+WORKER_SECONDS = 1.0
+"""So much later than its rest is over a hint is followed, when there is no news meanwhile."""
 
 
 def create_app(gateway: Gateway) -> FastAPI:
     """The gateway as an ASGI application; its lifespan puts the runtime in force and runs the threads."""
     around = gateway.runtime
-    inbox = Inbox(around.files, lambda event, subject: handle(gateway, event, subject))
+    inbox = Inbox(around.files, lambda event, subject: handle(gateway, event, subject), Rests())
     worker = Loop("hooks", WORKER_SECONDS, inbox.work)
     clock = Loop("clock", gateway.tick_seconds, lambda: _round(gateway, inbox, worker.wake))
     board = Loop("board", gateway.tick_seconds, Board(around, gateway.subject_page).refresh)

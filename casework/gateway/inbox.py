@@ -7,7 +7,8 @@ whoever handles it looks at the truth.
 
 A commit costs the same for one hook as for a hundred. So one thread writes: hooks that come while it commits are
 stored together by its next transaction, each acknowledged only after the one that holds it; they are taken up and
-marked many at a time; and hooks that say the same of the same thing are one look at it.
+marked many at a time; and hooks that say the same of the same thing are one look at it. A hook about something that has
+just been looked at is due when that has rested (`casework.gateway.rests`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from casework import database
 from casework.case import CaseFiles
 from casework.gateway.faults import told
+from casework.gateway.rests import Rests
 from casework.schema import hooks
 
 __all__ = ["LONGEST_TRY", "Hook", "Inbox", "pause"]
@@ -39,7 +41,8 @@ LONGEST_PAUSE = timedelta(minutes=10)
 LONGEST_TRY = timedelta(minutes=1)
 """For so long nobody else tries a hook that was taken up: whoever did is done by then, or dead."""
 KEPT = timedelta(days=30)
-ROUND = 500
+ROUND = 2000
+"""So many hooks are taken up in a round: all that a storm leaves about some things while they rest."""
 GROUP = 500
 """A transaction that stores hooks takes no further delivery once it has so many."""
 LOOKS = 20
@@ -78,11 +81,15 @@ def pause(tries: int) -> timedelta:
 
 
 class Inbox:
-    """The hooks of one database; `handle` is told the event and the subject of each, once for those that are alike."""
+    """The hooks of one database; `handle` is told the event and the subject of each, once for those that are alike.
 
-    def __init__(self, files: CaseFiles, handle: Callable[[str, str], None]) -> None:
+    `rests` says how long a thing that was looked at is left alone by hints; None: not at all.
+    """
+
+    def __init__(self, files: CaseFiles, handle: Callable[[str, str], None], rests: Rests | None = None) -> None:
         self._files = files
         self._handle = handle
+        self._rests = rests
         self._coming: deque[_Delivery] = deque()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
@@ -108,7 +115,10 @@ class Inbox:
 
     def work(self) -> int:
         """Handle what is due, oldest first; how many were. One that fails does not stop the others."""
-        handled, looks = 0, list(_alike(self._due()).values())
+        due = self._due()
+        if self._rests is not None:
+            self._rests.begin({row.subject for row in due}, self._files.now())
+        handled, looks = 0, list(_alike(due).values())
         while looks:
             done, left = self._try([row for rows in looks[:LOOKS] for row in rows])
             handled += done
@@ -154,7 +164,8 @@ class Inbox:
         rows: dict[Key, dict[str, Any]] = {}
         for delivery in group:
             for hook in delivery.hooks:
-                rows.setdefault(hook.key, _row(hook, now, handled=delivery.handled))
+                due_at = now if self._rests is None else self._rests.over(hook.subject, now)
+                rows.setdefault(hook.key, _row(hook, now, due_at, handled=delivery.handled))
         # In one order, so that two gateways that store the same wait for each other in one direction only.
         ordered = [rows[key] for key in sorted(rows)]
         new = set(map(_key, connection.execute(_STORE[connection.dialect.name], ordered))) if ordered else set()
@@ -277,14 +288,14 @@ def _alike(rows: Sequence[Row[Any]]) -> dict[tuple[str, str], list[Row[Any]]]:
     return alike
 
 
-def _row(hook: Hook, now: datetime, *, handled: bool) -> dict[str, Any]:
+def _row(hook: Hook, now: datetime, due_at: datetime, *, handled: bool) -> dict[str, Any]:
     return {
         "vendor": hook.vendor,
         "delivery": hook.delivery,
         "event": hook.event,
         "subject": hook.subject,
         "received_at": now,
-        "due_at": now,
+        "due_at": due_at,
         "handled_at": now if handled else None,
         "tries": 0,
     }

@@ -27,6 +27,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from casework.warm.releases import Release
@@ -40,6 +41,9 @@ ORPHAN_SECONDS = 60.0
 LAST_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """The files of the release are compared at most so often."""
+
+NICE = 5
+"""So much later than others legs have the processor: first those are served who talk to people and vendors."""
 
 PIECE_BYTES = 1 << 16
 _PR_SET_PDEATHSIG = 1
@@ -268,12 +272,22 @@ def finish() -> None:
         stream.flush()
 
 
+def _give_way() -> None:
+    """Let others have the processor before this process and its children."""
+    os.nice(NICE)
+    # Where the kernel shares the processor among sessions first, a process's own niceness counts within its session
+    # alone (sched(7), "The autogroup feature"). This session holds a preloader and its legs.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICE))
+
+
 def _main() -> None:
     # Imports make much that stays and little garbage: to look for it takes a fifth of their time.
     gc.disable()
     channel = socket.socket(fileno=int(sys.argv[1]))
     preload = Preload(channel, imported())
     gc.enable()
+    _give_way()
     channel.sendall(packed({"ready": os.getpid(), "threads": threading.active_count()}))
     message = preload.serve()
     if message is None:

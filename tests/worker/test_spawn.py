@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from casework.warm import spawn as module
+from casework.warm.preload import NICE
 from casework.warm.spawn import Spawned, early, spawn
 from casework.warm.wire import Frames, Message, packed
 
@@ -56,7 +57,8 @@ def test_another_environment_is_another_preloader(begun: Spawned, more: dict[str
 
 
 def test_it_imports_what_it_is_told_of(tmp_path: Path) -> None:
-    """A real one needs nothing that is away, has one thread, and takes in its surroundings and flows by message."""
+    """A real one needs nothing that is away, has one thread, and takes in its surroundings and flows by message; others
+    have the processor before it and its children, in its session and, where the kernel weighs those, among sessions."""
     (tmp_path / "seen_ahead.py").write_text("import os\nopen(os.environ['SEEN'], 'w').write('imported')\n")
     seen, away = tmp_path / "seen", "http://127.0.0.1:9"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("CASEWORK_", "PREFECT_"))}
@@ -84,4 +86,8 @@ def test_it_imports_what_it_is_told_of(tmp_path: Path) -> None:
         expected: dict[str, Any] = {"imported": ["seen_ahead.flow"], "threads": 1}
         assert told() == expected
         assert seen.read_text() == "imported"
+        pid = spawned.process.pid
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + NICE, 19)
+        if (session := Path(f"/proc/{pid}/autogroup")).exists():
+            assert session.read_text().endswith(f" nice {NICE}\n")
     assert spawned.process.wait(30) == 0
