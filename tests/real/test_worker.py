@@ -176,7 +176,7 @@ def test_a_killed_preloader(pool: Pool, tmp_path: Path) -> None:
     preloader = _parent(process)
     os.kill(preloader, signal.SIGKILL)
     assert "killed" in pool.until(run, "Crashed")["message"]
-    assert is_gone(process)
+    until("end of the process", partial(is_gone, process), SOON_SECONDS)
     pool.until(pool.start("note", place=os.devnull), "Completed", 60)
     assert preloader not in pool.preloaders()
 
