@@ -280,6 +280,9 @@ class RoleSettings(_Section):
     csm_manager: Names = Field((), examples=[["staff-21"]])
     support: Names = Field((), examples=[["staff-61"]])
     engineering_lead: Names = Field((), examples=[["staff-51"]])
+    tier2: Names = Field((), examples=[["staff-81", "staff-82"]])
+    member_review_and_safety: Names = Field((), examples=[["staff-91"]])
+    privacy: Names = Field((), examples=[["staff-95"]])
 
     def holders(self) -> dict[str, tuple[str, ...]]:
         """The ids by role, as policies call the roles (`scaled-approver`)."""

@@ -40,6 +40,9 @@ ROLES = {
     "csm_manager": ("staff-21", "staff-22"),
     "engineering_lead": ("staff-51",),
     "support": ("staff-61", "staff-62"),
+    "tier2": ("staff-81", "staff-82", "staff-83"),
+    "member_review_and_safety": ("staff-91",),
+    "privacy": ("staff-95",),
 }
 DROPBOX_HOSTS = {"https://api.dropboxapi.com": "/api", "https://content.dropboxapi.com": "/content"}
 

@@ -28,7 +28,7 @@ from casework.database import connect as connect_database
 from casework.database import migrate
 from casework.delivery.keys import read_secret_file
 from casework.reception_jira import survey_starter
-from casework.reception_salesforce import salesforce_changes
+from casework.reception_salesforce import escalation_starter, salesforce_changes
 from casework.runtime import Runtime
 from casework.settings import ADDRESSES, Settings, SettingsWrong, example, load, variable
 from casework.standins import sandbox_time, with_standins
@@ -265,6 +265,7 @@ def gateway(wired: Wired) -> Gateway:
         on_hint=reception.together(
             reception.starter(wired.runtime, wired.systems.zendesk),
             survey_starter(wired.runtime, wired.systems),
+            escalation_starter(wired.runtime, wired.systems),
             reception.link_notes(wired.delivery.links, wired.systems.zendesk),
         ),
         code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),

@@ -51,7 +51,13 @@ DEPLOYMENTS = (
     Deployment("document-change", "flows.document_change.document_change", ("casework", "customer")),
     Deployment("document-survey", "flows.document_survey.document_survey", ("casework", "staff")),
     Deployment("inbox-digest", "flows.inbox_digest.inbox_digest", ("casework", "staff"), (_MORNINGS,)),
+    Deployment("identity-concern", "flows.identity_concern.identity_concern", ("casework", "customer")),
+    Deployment("legal-clock", "flows.legal_clock.legal_clock", ("casework", "staff")),
     Deployment(
         "onboard-reset-notice", "flows.onboard_reset_notice.onboard_reset_notice", ("casework", "customer"), (_RESETS,)
     ),
+    Deployment("privacy-request", "flows.privacy_request.privacy_request", ("casework", "customer")),
+    Deployment("refund-escalation", "flows.refund_escalation.refund_escalation", ("casework", "customer")),
+    Deployment("review-escalation", "flows.review_escalation.review_escalation", ("casework", "customer")),
+    Deployment("tier2-intake", "flows.tier2_intake.tier2_intake", ("casework", "staff")),
 )

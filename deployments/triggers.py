@@ -1,4 +1,5 @@
-"""What starts a process: a tag on a ticket of Zendesk, how the summary of one of Jira begins.
+"""What starts a process: a tag on a ticket of Zendesk, how the summary of one of Jira begins, the tier of a case of
+Salesforce.
 
 A hook is only a hint; the ticket is read before a start.
 """
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from policies.document_change import NUMBERS as DOCUMENT_CHANGE
+from policies.tier2_intake import Process
 
-__all__ = ["LOST_SURVEY", "TITLES", "TRIGGERS", "Title", "Trigger", "started_by", "titled"]
+__all__ = ["ESCALATIONS", "INTAKE", "LOST_SURVEY", "TITLES", "TRIGGERS", "Title", "Trigger", "started_by", "titled"]
 
 ENDED = frozenset({"solved", "closed"})
 
@@ -39,6 +41,17 @@ TITLES = (Title(process="document-change", begins=DOCUMENT_CHANGE.jira.summary),
 
 LOST_SURVEY = "document-survey"
 """What a response to the survey has from which no ticket of Jira was made."""
+
+INTAKE = "tier2-intake"
+"""What a case of Salesforce has first that comes to Tier 2 and is not taken yet."""
+
+ESCALATIONS = {
+    Process.REVIEW: ("review-escalation",),
+    Process.REFUND: ("refund-escalation",),
+    Process.PRIVACY: ("privacy-request", "legal-clock"),
+    Process.IDENTITY: ("identity-concern",),
+}
+"""What is started, all at once, when the intake ends with a process."""
 
 
 def started_by(system: str, tags: tuple[str, ...], status: str) -> list[Trigger]:

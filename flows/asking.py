@@ -1,6 +1,7 @@
 """How colleagues are asked: in Slack, with reminders until it ends, and what their messages show afterwards.
 
-Used by every process that asks them, about a ticket of Zendesk or of Jira, or a survey that has none. The calendar is
+Used by every process that asks them, about a ticket of Zendesk or of Jira, a survey that has none, or a case of
+Salesforce. The calendar is
 the office's, in which the data export's policy counts.
 """
 
@@ -70,9 +71,10 @@ def ask(
     look: Callable[[datetime], Iterable[Heard]] | None = None,
     not_by: Sequence[str] = (),
     texts: str = "data_export",
+    remind: int = NUMBERS.operators_reminder_working_days,
     **about: Any,
 ) -> F | None:
-    """Put a question to colleagues: told in Slack, reminded every so often until it ends, verified.
+    """Put a question to colleagues: told in Slack, reminded every `remind` working days until it ends, verified.
 
     `texts` is the folder of the message `question-<key>`. Who is added by an escalation is told in the same way.
 
@@ -93,7 +95,8 @@ def ask(
         within=within,
         announce=only(colleagues, in_slack("common/question-asked", named)),
         remind=[
-            (delay, only(colleagues, in_slack("common/question-reminder", named))) for delay in every_so_often(within)
+            (delay, only(colleagues, in_slack("common/question-reminder", named)))
+            for delay in every_so_often(remind, within)
         ],
         escalate=escalate,
         listens=listens,
@@ -149,9 +152,9 @@ def only(people: Sequence[Person], act: Act) -> Act:
     return lambda invitation: act(invitation) if invitation.person in people else None
 
 
-def every_so_often(within: Delay) -> list[Delay]:
-    """When colleagues are reminded of a question that is open for so long."""
-    start, step = clock.now(), NUMBERS.operators_reminder_working_days
+def every_so_often(step: int, within: Delay) -> list[Delay]:
+    """When colleagues are reminded, every `step` working days, of a question that is open for so long."""
+    start = clock.now()
     delays = (WorkingDays(days, office) for days in count(step, step))
     return list(takewhile(lambda delay: delay.after(start) < within.after(start), delays))
 

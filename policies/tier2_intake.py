@@ -17,7 +17,7 @@ from policies import identity_concern
 from policies.numbers import Numbers, RoleName, Span, load
 from policies.words import holds, plain
 
-__all__ = ["NUMBERS", "AskAgent", "By", "Process", "Routed", "Tier2IntakeNumbers", "route"]
+__all__ = ["NUMBERS", "AskAgent", "By", "Ending", "Process", "Routed", "Tier2IntakeNumbers", "route"]
 
 Phrase = Annotated[str, Field(min_length=1, max_length=100)]
 Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1)]
@@ -30,6 +30,13 @@ class Process(StrEnum):
     REFUND = "refund-escalation"
     PRIVACY = "privacy-request"
     IDENTITY = "identity-concern"
+
+
+class Ending(StrEnum):
+    """How the intake ends where no process is started."""
+
+    BACK_TO_TIER_1 = "back_to_tier_1"
+    BY_HAND = "by_hand"
 
 
 class By(StrEnum):
@@ -54,6 +61,13 @@ class OfEach(Numbers):
         return phrases
 
 
+class Tiers(Numbers):
+    """What the case's record calls the tiers: the agents' own, and the one that a case is handed back to."""
+
+    ours: Phrase = Field(examples=["Tier 2"])
+    below: Phrase = Field(examples=["Tier 1"])
+
+
 class Roles(Numbers):
     """What the roles are called where people are assigned to them."""
 
@@ -65,6 +79,7 @@ class Tier2IntakeNumbers(Numbers):
 
     question_reminder_working_days: Span = Field(examples=[1])
     question_escalation_working_days: Span = Field(examples=[2])
+    tiers: Tiers
     reasons: OfEach
     subjects: OfEach
     roles: Roles

@@ -1,11 +1,11 @@
-"""What a question is about, wherever it is: a ticket of Zendesk (a number), one of Jira (a key), or a response to the
-survey that has no ticket (its form and token)."""
+"""What a question is about, wherever it is: a ticket of Zendesk (a number), one of Jira (a key, `SS-12`), a response to
+the survey that has no ticket (its form and token, `Dq8mYt2K/4n9x`), or a case of Salesforce (its id)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tasks import jira, typeform, zendesk
+from tasks import jira, salesforce, typeform, zendesk
 
 __all__ = ["Ticket", "link_to", "note"]
 
@@ -14,17 +14,31 @@ Ticket = int | str
 
 def link_to(ticket: Ticket) -> str:
     """Its page for colleagues."""
-    if isinstance(ticket, str):
-        return typeform.page_of(ticket) if _is_response(ticket) else jira.link_to(ticket)
-    return zendesk.link_to(ticket)
+    match ticket:
+        case int():
+            return zendesk.link_to(ticket)
+        case str() if _is_response(ticket):
+            return typeform.page_of(ticket)
+        case str() if _is_issue(ticket):
+            return jira.link_to(ticket)
+    return salesforce.link_to(ticket)
 
 
-def note(ticket: Ticket, message: str, **values: Any) -> int | None:
+def note(ticket: Ticket, message: str, **values: Any) -> int | str | None:
     """An internal note for colleagues; the comment's id. None where there is no ticket to note anything on."""
-    if isinstance(ticket, str):
-        return None if _is_response(ticket) else jira.note(ticket, message, **values)
-    return zendesk.note(ticket, message, **values)
+    match ticket:
+        case int():
+            return zendesk.note(ticket, message, **values)
+        case str() if _is_response(ticket):
+            return None
+        case str() if _is_issue(ticket):
+            return jira.note(ticket, message, **values)
+    return salesforce.note(ticket, message, **values)
 
 
 def _is_response(ticket: str) -> bool:
     return "/" in ticket
+
+
+def _is_issue(ticket: str) -> bool:
+    return "-" in ticket

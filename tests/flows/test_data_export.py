@@ -97,7 +97,7 @@ def test_operators_are_reminded_each_working_day(days: int) -> None:
     """A question that is open for n working days brings n - 1 reminders, all before its end."""
     within = WorkingDays(days, asking.office)
     with clock.use(lambda: MONDAY):
-        moments = [delay.after(MONDAY) for delay in asking.every_so_often(within)]
+        moments = [delay.after(MONDAY) for delay in asking.every_so_often(1, within)]
     assert len(moments) == days - 1
     assert moments == sorted(set(moments))
     assert all(MONDAY < moment < within.after(MONDAY) for moment in moments)
@@ -107,4 +107,4 @@ def test_reminders_until_a_moment() -> None:
     """Fourteen days until a fixed moment, two weekends in them, bring nine reminders."""
     until = Until(Days(14, asking.office).after(MONDAY))
     with clock.use(lambda: MONDAY):
-        assert len(asking.every_so_often(until)) == 9
+        assert len(asking.every_so_often(1, until)) == 9

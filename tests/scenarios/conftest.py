@@ -18,11 +18,12 @@ from casework.clock import Minutes
 from casework.sandbox import aws
 from tests.scenarios.deliveries import NewOffice, Undisturbed, deliver, effects
 from tests.scenarios.documents import Studio
+from tests.scenarios.escalations import Agency
 from tests.scenarios.office import Office, empty
 
 LOOKING = [
     importlib.import_module(f"flows.{name}")
-    for name in ("asking", "data_export", "deliver_file", "document_change_request", "handing_over")
+    for name in ("asking", "data_export", "deliver_file", "document_change_request", "handing_over", "tier2")
 ]
 """The modules whose waits look for themselves."""
 
@@ -102,6 +103,32 @@ def studio(new_studio: Callable[[], AbstractContextManager[Studio]]) -> Iterator
     """A fresh office with Jira and Typeform."""
     with new_studio() as studio:
         yield studio
+
+
+@pytest.fixture
+def new_agency(
+    tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], AbstractContextManager[Agency]]:
+    """Makes fresh offices with Salesforce on a Monday morning."""
+    _look_seldom(monkeypatch)
+    numbers = count()
+
+    @contextmanager
+    def open_agency() -> Iterator[Agency]:
+        folder = tmp_path / f"agency-{next(numbers)}"
+        folder.mkdir()
+        with Agency(folder, cloud) as agency:
+            yield agency
+            agency.world.close()
+
+    return open_agency
+
+
+@pytest.fixture
+def agency(new_agency: Callable[[], AbstractContextManager[Agency]]) -> Iterator[Agency]:
+    """A fresh office with Salesforce."""
+    with new_agency() as agency:
+        yield agency
 
 
 @pytest.fixture

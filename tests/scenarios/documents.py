@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from casework import systems, tick
 from casework.clock import NextWeekday
 from casework.engine.simulated import Run
 from casework.gateway.hooks import JiraEvent, TypeformEvent
-from casework.gateway.inbox import Hook
 from casework.reception_jira import survey_starter
 from casework.sandbox import aws, seed_documents
 from casework.sandbox.jira_issues import ROBOT
@@ -69,10 +67,6 @@ class Studio(Office):
             if event.actor() != ROBOT:
                 self.hear(event.hook(sent.body))
         return bool(deliveries)
-
-    def hear(self, hook: Hook) -> None:
-        """Write one hint down, as the gateway does."""
-        self._survive(partial(self.inbox.store, [hook]))
 
     def follow(self, event: str, subject: str) -> None:
         """Handle one hint, as the gateway does."""

@@ -30,7 +30,7 @@ from casework.delivery.keys import KeyFile, KeyStore
 from casework.delivery.links import ClaimToken, Links
 from casework.delivery.vaults import DropboxVault, S3Vault
 from casework.engine.simulated import Run
-from casework.gateway.inbox import LONGEST_TRY, Inbox
+from casework.gateway.inbox import LONGEST_TRY, Hook, Inbox
 from casework.people import Identity, Invitation, Person, read_token
 from casework.reception import starter
 from casework.sandbox import aws, product
@@ -64,6 +64,9 @@ ROLES = {
     "scaled-approver-manager": ("staff-22",),
     "engineering-lead": ("staff-51",),
     "support": ("staff-61", "staff-62"),
+    "tier2": ("staff-81", "staff-82", "staff-83"),
+    "member-review-and-safety": ("staff-91",),
+    "privacy": ("staff-95",),
 }
 
 
@@ -153,6 +156,10 @@ class Office(Desk):
             for heard in told.get("events", ()):
                 self._survive(partial(tick.wake, self.runtime, f"asana:task:{heard['resource']['gid']}"))
         self.settle()
+
+    def hear(self, hook: Hook) -> None:
+        """Write one hint down, as the gateway does."""
+        self._survive(partial(self.inbox.store, [hook]))
 
     def follow(self, event: str, subject: str) -> None:
         """Handle one hint, as the gateway does."""
