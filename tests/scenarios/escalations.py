@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from casework import systems
+from casework.case import Kind
 from casework.engine.simulated import Run
 from casework.gateway.hooks import SalesforceEvent
 from casework.reception_salesforce import escalation_starter
@@ -94,6 +95,10 @@ class Agency(Office):
 
     # -- what can be seen
 
+    def endings(self, case: str, process: str) -> list[str | None]:
+        """How each case of a process about a case of Salesforce has ended; None for one that is open."""
+        return [self.files.case(run.case_id).ending for run in self.runs(case, process)]
+
     def record(self, case: str) -> dict[str, Any]:
         """A case as Salesforce has it."""
         found: dict[str, Any] = self.world.state["salesforce"]["records"]["Case"][case]
@@ -115,8 +120,6 @@ class Agency(Office):
 
     def kinds(self, case: str, process: str) -> list[str]:
         """The names of the messages that the newest run of a process mailed to the member, in order."""
-        steps = [
-            entry.payload for entry in self.entries(self.run(case, process)) if entry.kind.value == "body:step:begun"
-        ]
+        steps = [entry.payload for entry in self.entries(self.run(case, process)) if entry.kind is Kind.STEP_BEGUN]
         sent = [one["with"]["message"] for one in steps if one["step"] == "salesforce.reply"]
         return [name.rpartition("/")[2] for name in sent]

@@ -32,7 +32,7 @@ def taken(agency: Agency, case: str) -> list[str]:
 def test_a_case_that_says_what_it_is(agency: Agency, subject: str, text: str, process: str) -> None:
     """Subject or key words tell, nobody is asked, and the process is started, once."""
     case = agency.open("member-1", subject, text)
-    assert agency.run(case, "tier2-intake").ending == process
+    assert agency.endings(case, "tier2-intake")[0] == process
     assert taken(agency, case) == [process]
 
 
@@ -55,7 +55,7 @@ def test_not_for_tier_2(agency: Agency) -> None:
     assert any("Back to Tier 1: staff-81" in one for one in agency.comments(case))
     assert len(agency.runs(case, "tier2-intake")) == 1
     agency.edit(case, "staff-82", Tier__c="Tier 2", Subject="DSAR")
-    assert [run.ending for run in agency.runs(case, "tier2-intake")] == ["back_to_tier_1", "privacy-request"]
+    assert agency.endings(case, "tier2-intake")[:2] == ["back_to_tier_1", "privacy-request"]
 
 
 def test_by_hand(agency: Agency) -> None:
@@ -94,5 +94,5 @@ def test_called_off(agency: Agency) -> None:
     case = agency.open("member-1", "A question")
     run = agency.run(case, "tier2-intake")
     agency.edit(case, "staff-82", Status="Closed")
-    assert run.ending == "cancelled"
+    assert agency.endings(case, "tier2-intake") == ["cancelled"]
     assert agency.waiting(run) == []
