@@ -58,6 +58,7 @@ class Board:
         return {
             "due": f"{one.due_at.astimezone(zone):%Y-%m-%d %H:%M}",
             "overdue": "overdue" if one.overdue else "",
+            "mark": one.mark,
             "case": f"[{one.case_id[:8]}]({self._around.case_page.format(case=one.case_id)})",
             "subject": f"[{subject}]({address})" if address else one.subject,
             "question": one.wait,

@@ -19,6 +19,7 @@ from casework import runtime
 from casework.authority import stand_ins
 from casework.case import Kind
 from casework.people import ANY, Person, Quorum
+from casework.schedule import mark_at
 from casework.schema import cases, entries, waits
 
 __all__ = ["Found", "Question", "open_questions", "page_of", "put_to", "reached", "readers", "waiting"]
@@ -28,7 +29,8 @@ __all__ = ["Found", "Question", "open_questions", "page_of", "put_to", "reached"
 class Question:
     """One open question; moments are UTC, people are ids.
 
-    `stand_ins` names, for each person asked who has any today, those who may answer in that person's place.
+    `stand_ins` names, for each person asked who has any today, those who may answer in that person's place. `mark` is
+    what whoever asked wants seen of it now, such as `legal: 80 %`; mostly empty.
     """
 
     case_id: str
@@ -42,6 +44,7 @@ class Question:
     asked_at: datetime
     due_at: datetime
     overdue: bool
+    mark: str = ""
 
     @property
     def people(self) -> list[str]:
@@ -119,11 +122,13 @@ def open_questions(
         counted = waits if process is account is None else asked
         total = select(func.count()).select_from(counted).where(*wanted).scalar_subquery()
         rows = connection.execute(query.add_columns(total.label("total")).limit(first)).all()
-        return Found([_question(row, givers, now) for row in rows], rows[0].total if rows else 0)
+        marks = _marks(connection, query.limit(first), now)
+        return Found([_question(row, givers, marks, now) for row in rows], rows[0].total if rows else 0)
     rows = connection.execute(query).all()
     taken = _taken(connection, rows)
     rows = [row for row in rows if _may(row, mine, seats, taken[row.case_id, row.wait])]
-    return Found([_question(row, givers, now) for row in rows[:first]], len(rows))
+    marks = _marks(connection, query, now)
+    return Found([_question(row, givers, marks, now) for row in rows[:first]], len(rows))
 
 
 def put_to(person: str, first: int) -> Found:
@@ -213,7 +218,20 @@ def _taken(connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[str, 
     return taken
 
 
-def _question(row: Row[Any], givers: Mapping[str, list[str]], now: datetime) -> Question:
+def _marks(connection: Connection, asked: Select[Any], now: datetime) -> dict[tuple[str, str], str]:
+    """What is to be seen now of those of the questions asked that have a mark, by case and name."""
+    chosen = asked.with_only_columns(waits.c.case_id).subquery()
+    marked = select(entries.c.case_id, entries.c.key, entries.c.payload).where(
+        entries.c.case_id.in_(select(chosen.c.case_id)),
+        entries.c.kind == Kind.QUESTION_ASKED.value,
+        entries.c.payload.contains('"marks"'),
+    )
+    return {(row.case_id, row.key): mark_at(json.loads(row.payload), now) for row in connection.execute(marked)}
+
+
+def _question(
+    row: Row[Any], givers: Mapping[str, list[str]], marks: Mapping[tuple[str, str], str], now: datetime
+) -> Question:
     who = tuple(str(person["id"]) for person in row.who)
     return Question(
         case_id=row.case_id,
@@ -227,4 +245,5 @@ def _question(row: Row[Any], givers: Mapping[str, list[str]], now: datetime) -> 
         asked_at=row.asked_at,
         due_at=row.due_at,
         overdue=row.due_at <= now,
+        mark=marks.get((row.case_id, row.wait), ""),
     )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_type_hints
 
 from sqlalchemy.exc import DBAPIError
 
@@ -53,13 +53,18 @@ class Process:
         """What the occurrence with these parameters is about."""
         return self.subject.format(**parameters)
 
-    def checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters, when the process takes them.
+    def about(self, thing: str) -> dict[str, Any]:
+        """The parameters with which it is about one thing, as a person types it (`4711`, `SS-12`).
 
         Raises:
-            TypeError: one is missing or unknown.
+            TypeError: it is not about one thing.
+            ValueError: the thing is a number, and this is none.
         """
-        return dict(inspect.signature(self.function).bind(**parameters).arguments)
+        names = tuple(inspect.signature(self.function).parameters)
+        if len(names) != 1:
+            raise TypeError(f"{self.name} takes {', '.join(names) or 'nothing'}")
+        (name,) = names
+        return {name: int(thing) if get_type_hints(self.function)[name] is int else thing}
 
     def leg(self, **parameters: Any) -> Any:
         """One leg of the case that the engine is running."""

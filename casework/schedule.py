@@ -1,18 +1,19 @@
-"""When a question's reminders, escalations and deadline come: a pure function of the policy and the moment asked.
+"""When a question's reminders, escalations, marks and deadline come: pure functions of the policy and the moment asked.
 
 Working time, zones, holidays and daylight saving are in the delays; nothing here looks at a clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from casework.clock import Delay, instant
 
-__all__ = ["Due", "Moment", "moments"]
+__all__ = ["Due", "Moment", "mark_at", "moments"]
 
 
 class Due(StrEnum):
@@ -55,3 +56,9 @@ def moments(
         if asked < (at := delay.after(asked)) < deadline
     ]
     return (*sorted(ladder), Moment(deadline, Due.DEADLINE, 1))
+
+
+def mark_at(asked: Mapping[str, Any], now: datetime) -> str:
+    """The words that a question is marked with at a moment (UTC), by what its file says of the asking; mostly empty."""
+    come = [words for since, words in asked.get("marks", ()) if datetime.fromisoformat(since) <= now]
+    return str(come[-1]) if come else ""

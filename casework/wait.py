@@ -67,6 +67,7 @@ class Wait:
     announce: Act | None = None
     remind: Sequence[tuple[Delay, Act]] = ()
     escalate: Sequence[tuple[Delay, Role]] = ()
+    marks: Sequence[tuple[datetime, str]] = ()
     listens: str | None = None
     look: Callable[[datetime], Iterable[Heard]] | None = None
     look_every: Delay | None = None
@@ -88,6 +89,7 @@ def wait_for(
     announce: Act | None = None,
     remind: Sequence[tuple[Delay, Act]] = (),
     escalate: Sequence[tuple[Delay, Role]] = (),
+    marks: Sequence[tuple[datetime, str]] = (),
     listens: str | None = None,
     look: Callable[[datetime], Iterable[Heard]] | None = None,
     look_every: Delay | None = None,
@@ -109,6 +111,7 @@ def wait_for(
         announce: the step that tells one person, called once for each person asked.
         remind: after each delay, the step that reminds one person; late ones are sent as one.
         escalate: after each delay, who may answer as well; they are announced to in the same way.
+        marks: from when on (UTC, in order) the inbox shows which words beside the question; no personal data.
         listens: the thing (`zendesk:ticket:4711`) whose hooks are a reason to look.
         look: reads from a system the answers given since a moment (UTC); must not change anything.
         look_every: how often to look when no hook says so.
@@ -132,6 +135,7 @@ def wait_for(
         announce,
         remind,
         escalate,
+        marks,
         listens,
         look,
         look_every,
@@ -203,6 +207,8 @@ def _open(body: leg.Body, name: str, wait: Wait) -> None:
         "not_by": list(wait.not_by),
         "form": wait.form.form_name(),
     }
+    if any(words for _, words in wait.marks):
+        payload["marks"] = [[clock.instant(since).isoformat(), words] for since, words in wait.marks]
     # How many must agree is settled now: whoever an escalation adds may agree as well, and need not.
     try:
         needs = wait.quorum.of(sum(person.id not in wait.not_by for person in wait.who.people))

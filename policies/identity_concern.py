@@ -22,6 +22,7 @@ __all__ = [
     "Hold",
     "IdentityConcernNumbers",
     "MergeField",
+    "Nameless",
     "Question",
     "Reply",
     "Resolution",
@@ -49,7 +50,7 @@ class Ending(StrEnum):
 
     RESOLVED = "resolved"
     WITHDRAWN = "withdrawn"
-    CANCELLED = "cancelled"
+    BY_HAND = "by_hand"
 
 
 class Reply(StrEnum):
@@ -65,10 +66,21 @@ class Reply(StrEnum):
     POST_OR_PROFILE = "post-or-profile-handled"
 
 
+class Nameless(StrEnum):
+    """What the member is mailed before a person has confirmed their name, by the names of the messages: it has none."""
+
+    ASK = "ask-member"
+    REMINDER = "member-reminder"
+    UNANSWERED = "closed-unanswered"
+
+
 class Question(StrEnum):
     """What people are asked, by the names of the questions; none holds the member's words or names."""
 
     MEMBER_REVIEW = "member-review"
+    SAFETY_NEEDS = "safety-needs"
+    CONCERN = "concern"
+    MEMBER_SILENT = "member-silent"
     CHANGE = "change-account"
     REPLY = "reply-name"
 

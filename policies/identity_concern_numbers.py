@@ -36,6 +36,13 @@ class Roles(Numbers):
     member_review_and_safety: RoleName = Field(examples=["member-review-and-safety"])
 
 
+class Closing(Numbers):
+    """What Salesforce's picklists call the reasons with which the case is closed; the second when the name changed."""
+
+    reason: Phrase = Field(examples=["Gender Identity"])
+    secondary_reason_name: Phrase = Field(examples=["Name Change"])
+
+
 class IdentityConcernNumbers(Numbers):
     """Every number and word list of identity concerns."""
 
@@ -43,9 +50,11 @@ class IdentityConcernNumbers(Numbers):
     safety_escalation_working_days: Span = Field(examples=[3])
     member_wait_days: Span = Field(examples=[14])
     member_reminder_days: tuple[Span, ...] = Field(examples=[[3, 7]])
-    reply_wait_working_days: Span = Field(examples=[1])
+    agent_reminder_working_days: Span = Field(examples=[1])
+    agent_escalation_working_days: Span = Field(examples=[2])
     placeholder_words: tuple[Phrase, ...] = Field(min_length=1, examples=[["name", "member"]])
     key_words: tuple[KeyWord, ...] = Field(min_length=1)
+    closing: Closing
     roles: Roles
 
     @model_validator(mode="after")
@@ -58,6 +67,7 @@ class IdentityConcernNumbers(Numbers):
         for what, days in (
             ("safety", (self.safety_reminder_working_days, self.safety_escalation_working_days)),
             ("member", (*self.member_reminder_days, self.member_wait_days)),
+            ("agent", (self.agent_reminder_working_days, self.agent_escalation_working_days)),
         ):
             if any(later <= earlier for earlier, later in pairwise(days)):
                 raise ValueError(f"{what}: each must come after the one before, not {list(days)}")

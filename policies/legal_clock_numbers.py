@@ -56,8 +56,11 @@ class LegalClockNumbers(Numbers):
 
     warning_percents: tuple[Percent, ...] = Field(min_length=1, examples=[[50, 80]])
     identity_question_days: int = Field(ge=0, le=14, examples=[3])
+    look_every_minutes: int = Field(ge=10, le=1440, examples=[720])
+    ask_again_working_days: int = Field(ge=1, le=10, examples=[2])
     ccpa_saturday_is_a_business_day: bool = Field(examples=[False])
     gdpr_countries: tuple[Country, ...] = Field(min_length=1, examples=[["DE", "FR"]])
+    answered_statuses: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, examples=[["Completed"]])
     gdpr: AnsweredIn
     ccpa: AnsweredIn
     roles: Roles

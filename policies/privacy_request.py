@@ -1,8 +1,8 @@
 """The privacy request: what comes before it is made, with which type and status it is made, and how its case closes.
 
 Source: "Tier 2: Escalations", part "DSAR Email Procedure". The order is the page's: a member with a Google or Apple
-login first sets a password, because the web form asks for one; then we must know what is asked for.
-`policies.legal_clock` says by when all this must be done.
+login first sets a password, because the web form asks for one; then we must know what is asked for. Whatever the member
+writes meanwhile an agent reads before anything else is done. `policies.legal_clock` says by when all this must be done.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from policies.words import holds, plain
 
 __all__ = [
     "NUMBERS",
+    "AskAgent",
     "AskType",
     "AskWhichObject",
     "Create",
@@ -27,7 +28,6 @@ __all__ = [
     "Found",
     "Login",
     "Member",
-    "Notice",
     "RequestStatus",
     "RequestType",
     "SetPassword",
@@ -75,17 +75,7 @@ class Ending(StrEnum):
     REQUESTED = "requested"
     NOT_VERIFIED = "not_verified"
     WITHDRAWN = "withdrawn"
-    CANCELLED = "cancelled"
-
-
-class Notice(StrEnum):
-    """What the legal clock and the object's mail make us say, by the names of the messages and questions."""
-
-    RECEIPT = "receipt-confirmed"
-    EXTENSION = "extension"
-    WARNING = "legal-warning"
-    MISSED = "legal-missed"
-    MAIL_MISSING = "mail-missing"
+    BY_HAND = "by_hand"
 
 
 class _Fact(BaseModel):
@@ -115,11 +105,25 @@ class Found(_Fact):
 
 
 class Facts(_Fact):
-    """All that the decision needs. `asked` is None as long as it is not clear what is asked for."""
+    """All that the decision needs.
+
+    Attributes:
+        member: who asks.
+        unread: whether the member has written since an agent last read.
+        asked: what is asked for, as an agent has read it; None before that, and while it is not clear.
+        unclear: whether an agent has read it and could not tell.
+        agreed: whether a second agent agreed to what is asked for.
+        found: the objects that the case has.
+        chosen: the id of the one that counts, where an agent said so.
+    """
 
     member: Member
+    unread: bool = False
     asked: RequestType | None = None
+    unclear: bool = False
+    agreed: bool = False
     found: tuple[Found, ...] = ()
+    chosen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,14 @@ class SetPassword:
 
 
 @dataclass(frozen=True, slots=True)
+class AskAgent:
+    """An agent reads what the member wrote and says what is asked for, then decide again."""
+
+    why: str
+    question: str = "request-type"
+
+
+@dataclass(frozen=True, slots=True)
 class AskType:
     """Ask the member what they want, wait, then decide again."""
 
@@ -143,7 +155,7 @@ class AskType:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make the object; `second_agent`: somebody else must agree first."""
+    """Make the object; with `second_agent` not before somebody else agreed."""
 
     type: RequestType
     status: RequestStatus
@@ -164,18 +176,22 @@ class UseExisting:
 
 @dataclass(frozen=True, slots=True)
 class AskWhichObject:
-    """The case has objects that do not fit, or several: an agent says which one counts. None is made."""
+    """The case has one that does not fit, or several: an agent says which one counts. None is made."""
 
     ids: tuple[str, ...]
     why: str
     question: str = "which-object"
 
 
-Decision = SetPassword | AskType | Create | UseExisting | AskWhichObject
+Decision = SetPassword | AskAgent | AskType | Create | UseExisting | AskWhichObject
 
 
 def decide(facts: Facts, numbers: PrivacyRequestNumbers = NUMBERS) -> Decision:
     """What comes next. An object that is there is never made again, whatever has changed since."""
+    if facts.unread:
+        return AskAgent("The member has written, and nobody has read it.")
+    if facts.found and facts.unclear:
+        return AskType("It is not clear what else is asked for.")
     if facts.found:
         return _with(facts, numbers)
     member = facts.member
@@ -184,8 +200,10 @@ def decide(facts: Facts, numbers: PrivacyRequestNumbers = NUMBERS) -> Decision:
             tuple(sorted(member.logins)), "The web form asks for address and password, and the account has no password."
         )
     if facts.asked is None:
-        return AskType("It is not clear what is asked for.")
-    second = facts.asked is RequestType.DELETE_DATA
+        if facts.unclear:
+            return AskType("It is not clear what is asked for.")
+        return AskAgent("Nobody has read what is asked for.")
+    second = facts.asked is RequestType.DELETE_DATA and not facts.agreed
     if member.verified:
         return Create(facts.asked, RequestStatus.REQUESTED, second, "We know who asks.")
     why = "No contact was found." if member.contacts == 0 else "We can't be sure who asks."
@@ -194,6 +212,8 @@ def decide(facts: Facts, numbers: PrivacyRequestNumbers = NUMBERS) -> Decision:
 
 def _with(facts: Facts, numbers: PrivacyRequestNumbers) -> UseExisting | AskWhichObject:
     ids = tuple(sorted(one.id for one in facts.found))
+    if facts.chosen is not None and facts.chosen in ids:
+        return UseExisting(facts.chosen, "An agent said that this one counts.")
     if len(ids) > 1:
         return AskWhichObject(ids, "The case has several privacy requests.")
     (found,) = facts.found

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from policies.refund_escalation_numbers import NUMBERS, RefundEscalationNumbers
 
 __all__ = [
+    "BOOKING",
+    "NO_MEMBER",
+    "NO_REFUND",
     "NUMBERS",
     "AskAgent",
     "AskedBefore",
@@ -27,9 +30,14 @@ __all__ = [
     "Refund",
     "comment_of",
     "decide",
+    "kind_of",
     "reply_of",
     "same_reason",
 ]
+
+
+BOOKING = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
+"""How the id of a booking is written."""
 
 
 class Kind(StrEnum):
@@ -53,7 +61,6 @@ class Ending(StrEnum):
     DECLINED = "declined"
     ALREADY_ASKED = "already_asked"
     BACK_TO_TIER_1 = "back_to_tier_1"
-    CANCELLED = "cancelled"
 
 
 class _Fact(BaseModel):
@@ -63,8 +70,8 @@ class _Fact(BaseModel):
 class Refund(_Fact):
     """What is asked for: ids, the reason as Salesforce codes it, hundredths of a currency (ISO 4217)."""
 
-    member: str = Field(min_length=1)
-    booking: str = Field(min_length=1)
+    member: str = Field(pattern=r"^[A-Za-z0-9-]{1,18}$")
+    booking: str = Field(pattern=BOOKING)
     kind: Kind
     reason: str = Field(min_length=1)
     cents: int = Field(ge=1)
@@ -74,16 +81,21 @@ class Refund(_Fact):
     def key(self) -> str:
         """What makes it the same refund, whatever it amounts to: the kind for the booking of the member.
 
-        Neither reason nor amount: asked for again with another one it is still the same money.
+        Neither reason nor amount: asked for again with another one it is still the same money. It has at most 80
+        characters, as many as the external id has by which Salesforce keeps one record for it.
         """
-        return f"{self.member}/{self.booking}/{self.kind}"
+        return f"{self.member}.{self.booking.casefold()}.{self.kind}"
+
+    def same_money(self, past: PastRefund) -> bool:
+        """Whether a refund of the same member is this one."""
+        return (past.booking.casefold(), past.kind) == (self.booking.casefold(), self.kind)
 
 
 class PastRefund(_Fact):
     """A refund in the member's history; `paid` is false for one that was declined or is not decided."""
 
     id: str = Field(min_length=1)
-    booking: str = Field(min_length=1)
+    booking: str
     kind: Kind
     reason: str
     paid: bool
@@ -104,7 +116,7 @@ class AskedBefore:
 
     case: str | None
     refund: str | None
-    why: str
+    why: str = "The same refund was asked for before."
     note: str = "already-asked"
 
 
@@ -131,6 +143,9 @@ class AskAgent:
 
 Decision = AskedBefore | BackToTier1 | AskAgent
 
+NO_MEMBER = BackToTier1(0, "It is not known which member this is: the case has no contact.")
+NO_REFUND = BackToTier1(0, "An agent has read it, and no refund is asked for.")
+
 
 def same_reason(history: Iterable[PastRefund], reason: str) -> int:
     """How often the member was paid a booking refund for this reason; each refund counts once, no cancellation fee."""
@@ -140,9 +155,9 @@ def same_reason(history: Iterable[PastRefund], reason: str) -> int:
 def decide(facts: Facts, numbers: RefundEscalationNumbers = NUMBERS) -> Decision:
     """Asked before; else an agent decides if one of the page's two grounds holds; else it is for Tier 1."""
     refund = facts.refund
-    paid = [one.id for one in facts.history if one.paid and (one.booking, one.kind) == (refund.booking, refund.kind)]
+    paid = [one.id for one in facts.history if one.paid and refund.same_money(one)]
     if facts.earlier_case or paid:
-        return AskedBefore(facts.earlier_case, min(paid, default=None), "The same refund was asked for before.")
+        return AskedBefore(facts.earlier_case, min(paid, default=None))
     times = same_reason(facts.history, refund.reason)
     grounds = []
     if refund.kind is Kind.BOOKING and times >= numbers.refunds_for_same_reason:
@@ -154,6 +169,11 @@ def decide(facts: Facts, numbers: RefundEscalationNumbers = NUMBERS) -> Decision
     above = refund.currency != numbers.currency or refund.cents > numbers.second_agent_limit_cents
     why = _WHY[grounds[0]] + (" The amount needs a second agent." if above else "")
     return AskAgent(tuple(grounds), times, above, why)
+
+
+def kind_of(reason: str, numbers: RefundEscalationNumbers = NUMBERS) -> Kind:
+    """What a refund in the history was for, by its reason in Salesforce."""
+    return Kind.CANCELLATION_FEE if reason == numbers.reasons.cancellation_fee else Kind.BOOKING
 
 
 def comment_of(ending: Ending) -> str | None:

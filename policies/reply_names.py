@@ -38,6 +38,7 @@ class Hold(StrEnum):
     NAME_CONFIRMED_DIFFERS = "name-confirmed-differs"
     NAME_NOT_IN_REPLY = "name-not-in-reply"
     OTHER_NAME_IN_REPLY = "other-name-in-reply"
+    NAME_CANNOT_BE_WRITTEN = "name-cannot-be-written"
 
 
 # One mark of a pair is enough: half a merge field is as wrong as a whole one.
@@ -106,9 +107,13 @@ def why_held(
 
 def _written(names: Iterable[str], *, but: str) -> set[str]:
     """The parts of the names that are not parts of `but`, as a reply writes names: Will is one, will is not."""
-    own = set(plain(but).split())
-    parts = {part for name in names for part in plain(name, any_case=False).split() if plain(part) not in own}
+    own = set(_parts(plain(but)))
+    parts = {part for name in names for part in _parts(plain(name, any_case=False)) if plain(part) not in own}
     return {form for part in parts if len(part.strip(".")) > 1 for form in (part, part.title(), part.upper())}
+
+
+def _parts(name: str) -> list[str]:
+    return re.split(r"[\s-]+", name)
 
 
 def _names_a_place(inside: str, words: Collection[str]) -> bool:

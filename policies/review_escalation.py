@@ -6,7 +6,8 @@ Source: "Tier 2: Escalations", part "Review Escalations". A removal is permanent
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,6 +29,7 @@ __all__ = [
     "Stop",
     "after_opening",
     "ask",
+    "closed_to_change",
     "comment_of",
     "decide",
     "reply_of",
@@ -68,7 +70,6 @@ class Ending(StrEnum):
     KEPT = "kept"
     BACK_TO_TIER_1 = "back_to_tier_1"
     STOPPED = "stopped"
-    CANCELLED = "cancelled"
 
 
 class _Fact(BaseModel):
@@ -91,7 +92,7 @@ class Review(_Fact):
 
 
 class CaseNow(_Fact):
-    """The case as it was read again after it was opened; `owner` is the id of whoever has it now."""
+    """The case by which the review came in, as it stands now; `owner` is the id of whoever has it."""
 
     status: str
     owner: str = Field(min_length=1)
@@ -108,21 +109,23 @@ class BackToTier1:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Change nothing and tell why with `note`."""
+    """Change nothing and tell why with `note`, which says `about`."""
 
     note: str
     why: str
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Open the case and change the review; `second_agent`: somebody else must agree first."""
+    """Open the case, ask an agent and change the review; `second_agent`: somebody else must agree first."""
 
     change: Change
     review: str
     second_agent: bool
     question: str
     why: str
+    second_question: str = "second-agent"
 
 
 Decision = BackToTier1 | Stop | Go
@@ -145,34 +148,51 @@ def ask(subject: str, numbers: ReviewEscalationNumbers = NUMBERS) -> Ask:
     )
 
 
-def decide(asked: Ask, review: Review | None, numbers: ReviewEscalationNumbers = NUMBERS) -> Decision:
-    """What happens with the review found by the case number; None when there is none or it was not looked for."""
-    missing = asked.missing or (() if review else (Missing.REVIEW,))
-    if asked.change is None or review is None or missing:
+def decide(asked: Ask, reviews: Sequence[Review], numbers: ReviewEscalationNumbers = NUMBERS) -> Decision:
+    """What happens with the review found by the case number; there are several where a case is about several."""
+    missing = asked.missing or (() if reviews else (Missing.REVIEW,))
+    if asked.change is None or missing:
         return BackToTier1(missing, " ".join(_WHY[one] for one in missing))
-    statuses = numbers.review_statuses
-    if plain(review.status) not in {plain(statuses.approved), plain(statuses.edited)}:
-        return Stop("stopped-status", f"Only a review that is {statuses.approved} or {statuses.edited} is changed.")
+    stops = {review.id: closed_to_change(review, numbers) for review in reviews}
+    open_to_change = [review for review in reviews if stops[review.id] is None]
+    if len(open_to_change) > 1:
+        return Stop("stopped-several", "The case is about several reviews, and the subject can't say which is meant.")
+    review = (open_to_change or reviews)[0]
+    stop = stops[review.id]
+    if stop is not None:
+        return stop
     if asked.change is Change.EDIT:
         return Go(Change.EDIT, review.id, False, "new-text", "The review may be changed; an agent gives the new text.")
     return Go(Change.REMOVE, review.id, True, "removal", "A removal is permanent, so a second agent must agree.")
 
 
-def after_opening(now: CaseNow, ours: str, numbers: ReviewEscalationNumbers = NUMBERS) -> Stop | None:
+def closed_to_change(review: Review, numbers: ReviewEscalationNumbers = NUMBERS) -> Stop | None:
+    """Why a review must stay as it is: its status. None: it may be changed."""
+    statuses = numbers.review_statuses
+    if plain(review.status) in {plain(statuses.approved), plain(statuses.edited)}:
+        return None
+    why = f"Only a review that is {statuses.approved} or {statuses.edited} is changed."
+    return Stop("stopped-status", why, {"review": review.id, "status": review.status})
+
+
+def after_opening(before: CaseNow, now: CaseNow, numbers: ReviewEscalationNumbers = NUMBERS) -> Stop | None:
     """Whether to stop after the case was opened and read again: somebody else has it. None: go on.
 
-    `ours` is the id of whoever opened it.
+    `before` is how it stood before it was opened, when it had to be closed.
     """
-    if now.owner != ours:
+    if plain(before.status) != plain(numbers.case_statuses.closed):
+        return Stop("stopped-taken", "The case was open already: somebody works on it.")
+    if now.owner != before.owner:
         return Stop("stopped-taken", "Somebody else has taken the case meanwhile.")
     if plain(now.status) != plain(numbers.case_statuses.open):
         return Stop("stopped-taken", "The case is not open any more.")
     return None
 
 
-def comment_of(change: Change) -> str:
-    """The case comment that stands in the same request as the change."""
-    return "comment-edited" if change is Change.EDIT else "comment-removed"
+def comment_of(ending: Ending) -> str | None:
+    """The case comment that says what was done, and stands in the same request as a change; None without either."""
+    comments = {Ending.EDITED: "comment-edited", Ending.REMOVED: "comment-removed", Ending.KEPT: "comment-kept"}
+    return comments.get(ending)
 
 
 def reply_of(ending: Ending) -> str | None:

@@ -29,6 +29,21 @@ class CaseStatuses(Numbers):
     closed: Name = Field(examples=["Closed"])
 
 
+class Changed(Numbers):
+    """The status that a change gives a review."""
+
+    edited: Name = Field(examples=["Edited"])
+    removed: Name = Field(examples=["Rejected"])
+
+
+class Closing(Numbers):
+    """With what reasons an escalation is closed; `edited` and `removed` are secondary ones."""
+
+    reason: Name = Field(examples=["Reviews"])
+    edited: Name = Field(examples=["Review Edited"])
+    removed: Name = Field(examples=["Review Removed"])
+
+
 class Roles(Numbers):
     """What the roles are called where people are assigned to them."""
 
@@ -46,7 +61,9 @@ class ReviewEscalationNumbers(Numbers):
     second_agent_reminder_working_days: Span = Field(examples=[1])
     second_agent_escalation_working_days: Span = Field(examples=[2])
     review_statuses: ReviewStatuses
+    changed: Changed
     case_statuses: CaseStatuses
+    closing: Closing
     roles: Roles
 
     @model_validator(mode="after")

@@ -33,7 +33,7 @@ class Readers(BaseModel):
 class Waiting(BaseModel):
     """What waits for one person: how many questions, and of those that burn most what a message says, in order.
 
-    `due` is UTC; `questions` are their names without the attempt, `fault` for a parked step.
+    `due` is UTC; `questions` are their names without the attempt, `fault` for a parked step; `marks` mostly `none`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,6 +44,7 @@ class Waiting(BaseModel):
     questions: tuple[str, ...] = ()
     times: tuple[Literal["due", "overdue"], ...] = ()
     due: tuple[datetime, ...] = ()
+    marks: tuple[str, ...] = ()
     case_links: tuple[str, ...] = ()
 
 
@@ -84,6 +85,7 @@ def open_for(person: Person, first: int) -> Waiting:
         questions=tuple(_word(one.wait.partition(">")[0].partition("/")[0]) for one in found.questions),
         times=tuple("overdue" if one.overdue else "due" for one in found.questions),
         due=tuple(one.due_at for one in found.questions),
+        marks=tuple(_word(one.mark) if one.mark else "none" for one in found.questions),
         case_links=tuple(inbox.page_of(one.case_id) for one in found.questions),
     )
 

@@ -131,12 +131,10 @@ def number(case: str) -> str:
 
 
 def _incoming(case: str, after: str) -> Iterator[CaseMail]:
-    """The member's mails on the case, oldest first: those after the one with this id, all when that is empty."""
-    seen = not after
-    for mail in current().salesforce.cases.mails(case):
-        if seen and mail.incoming:
-            yield mail
-        seen = seen or mail.id == after
+    """The member's mails on the case, oldest first: those after the one with this id, all when it is not there."""
+    written = current().salesforce.cases.mails(case)
+    known = next((at for at, mail in enumerate(written, 1) if mail.id == after), 0)
+    return (mail for mail in written[known:] if mail.incoming)
 
 
 def mails(case: str, after: str) -> Iterable[Heard]:

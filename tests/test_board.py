@@ -62,6 +62,7 @@ def test_a_line_says_what_a_colleague_needs(desk: Desk) -> None:
         {
             "due": "2026-03-02 10:00",
             "overdue": "",
+            "mark": "",
             "waits for": "owner: staff-7 (or staff-11), staff-8",
             "question": "approval/1",
             "process": "moving",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ from sqlalchemy import event
 
 from casework import authority
 from casework.answer import Refused
+from casework.body import Body
 from casework.engine.simulated import Run
 from casework.inbox import Found, open_questions
 from casework.people import Person
+from casework.wait import Form, Wait, ask
 from tests.council import DAN, EVA
 from tests.desk import Desk
 from tests.toy import ANA, BEN, MANAGER, OPERATOR, say
@@ -130,6 +133,28 @@ def test_mine_is_exactly_what_would_be_taken(desk: Desk) -> None:
         assert not listed(desk, mine=person.id)
 
 
+def test_a_question_shows_how_it_stands(any_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mark is that of the last moment that has come, for everybody and for a person; others have none."""
+    asked = any_desk.engine.now()
+
+    def marked(body: Body, name: str, wait: Wait) -> Form | None:
+        marks = [(asked, ""), (asked + timedelta(hours=1), "half of it"), (asked + timedelta(hours=2), "most of it")]
+        return ask(body, name, replace(wait, marks=marks))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("casework.wait.ask", marked)
+        run = any_desk.start("moving", number=1)
+    any_desk.start("moving", number=2)
+    shown = []
+    for _ in range(3):
+        for chosen in ({}, {"mine": ANA.id}, {"first": 5}):
+            marks = {one.case_id: one.mark for one in found(any_desk, **chosen).questions}
+            assert [mark for case_id, mark in marks.items() if case_id != run.case_id] == [""]
+            shown.append(marks[run.case_id])
+        any_desk.engine.sleep(3600)
+    assert shown == [""] * 3 + ["half of it"] * 3 + ["most of it"] * 3
+
+
 def test_the_number_of_queries_does_not_grow(desk: Desk) -> None:
     """Thirty questions take as many queries as one, with and without a person."""
 
@@ -148,4 +173,4 @@ def test_the_number_of_queries_does_not_grow(desk: Desk) -> None:
     one = counted(), counted(mine=ANA.id)
     for number in range(1, 30):
         desk.start("council", number=number)
-    assert (counted(), counted(mine=ANA.id)) == one == (2, 3)
+    assert (counted(), counted(mine=ANA.id)) == one == (3, 4)

@@ -268,8 +268,11 @@ def test_the_engine_shows_where_a_case_stands(desk: Desk) -> None:
 
 
 def test_parameters_are_checked_before_anything_starts() -> None:
-    """A process says which parameters it takes."""
-    assert processes["moving"].checked({"number": 3}) == {"number": 3}
-    for wrong in ({}, {"number": 3, "colour": "red"}):
-        with pytest.raises(TypeError):
-            processes["moving"].checked(wrong)
+    """What a person types becomes the parameter of a process about one thing; no other is started so."""
+    assert processes["moving"].about("3") == {"number": 3}
+    assert processes["document-change"].about("SS-12") == {"ticket": "SS-12"}
+    with pytest.raises(ValueError, match="invalid literal"):
+        processes["moving"].about("SS-12")
+    for other, says in (("deliver-file", "takes ticket, name"), ("inbox-digest", "takes nothing")):
+        with pytest.raises(TypeError, match=says):
+            processes[other].about("3")

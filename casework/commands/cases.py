@@ -25,7 +25,9 @@ __all__ = ["COMMANDS"]
 
 def start(
     process: Annotated[str, typer.Argument(help="For example `data-export`.")],
-    ticket: Annotated[int, typer.Option(help="The ticket's number.", min=1)],
+    ticket: Annotated[
+        str, typer.Option(help="A ticket's number in Zendesk or key in Jira, a case's id in Salesforce.")
+    ],
     json: AsJson = False,
 ) -> None:
     """Start a process for a ticket; when it runs already, say so and start nothing.
@@ -38,9 +40,11 @@ def start(
         if process not in processes:
             raise typer.BadParameter(f"there is no process {process!r}; there are: {', '.join(processes)}")
         try:
-            parameters = processes[process].checked({"ticket": ticket})
+            parameters = processes[process].about(ticket)
         except TypeError as error:
             raise typer.BadParameter(f"{process} is not started with a ticket alone: {error}.") from None
+        except ValueError:
+            raise typer.BadParameter(f"{process} is about a ticket of Zendesk: {ticket!r} is no number.") from None
         subject = processes[process].subject_of(parameters)
         case_id, fresh = start_case(wired.runtime, process, subject, parameters)
     if json:

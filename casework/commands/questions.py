@@ -187,7 +187,7 @@ def _proofs(files: CaseFiles, codes: Sequence[str]) -> dict[tuple[str, str], str
 
 
 def _columns(zone: ZoneInfo) -> list[str]:
-    return ["process", "subject", "account", "question", "role", "waits for", "age", "due", str(zone), "case"]
+    return ["process", "subject", "account", "question", "mark", "role", "waits for", "age", "due", str(zone), "case"]
 
 
 def _lines(found: Found, now: datetime, zone: ZoneInfo) -> list[list[str]]:
@@ -197,6 +197,7 @@ def _lines(found: Found, now: datetime, zone: ZoneInfo) -> list[list[str]]:
             one.subject,
             one.account or "",
             one.wait,
+            one.mark,
             one.role,
             ", ".join(one.people),
             span(now - one.asked_at),

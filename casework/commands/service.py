@@ -156,7 +156,9 @@ def config(json: AsJson = False) -> None:
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Play one case to its end, then stop.")] = False,
     play: Annotated[str | None, typer.Option(help="`me`: you answer the questions yourself.")] = None,
-    process: Annotated[str, typer.Option(help="Which: `data-export` or `document-change`.")] = "data-export",
+    process: Annotated[
+        str, typer.Option(help="Which: `data-export`, `document-change` or `privacy-request`.")
+    ] = "data-export",
 ) -> None:
     """One case from its first event to its end, on stand-ins.
 

@@ -13,7 +13,7 @@ from datetime import datetime
 import httpx
 
 from casework.systems.salesforce_cases import Cases
-from casework.systems.salesforce_escalations import Members, Privacy, Refunds, Reviews
+from casework.systems.salesforce_escalations import Members, Privacy, RefundAsked, Refunds, Reviews
 from casework.systems.salesforce_login import ClientCredentials, JwtBearer, Login
 from casework.systems.salesforce_models import (
     CaseMail,
@@ -42,6 +42,7 @@ __all__ = [
     "PartRefused",
     "PrivacyRequest",
     "Refund",
+    "RefundAsked",
     "Review",
     "Salesforce",
     "Upserted",

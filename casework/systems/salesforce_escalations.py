@@ -6,6 +6,7 @@ together with a comment on its case: both or neither.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from casework.systems.salesforce_models import CaseMail, Member, PrivacyRequest,
 from casework.systems.salesforce_org import Org
 from casework.systems.salesforce_rest import Upserted
 
-__all__ = ["Members", "Privacy", "Refunds", "Reviews"]
+__all__ = ["Members", "Privacy", "RefundAsked", "Refunds", "Reviews"]
 
 
 class Members:
@@ -27,6 +28,11 @@ class Members:
     def member(self, contact_id: str) -> Member:
         """A member as the account has them now. Raises `NotFound`."""
         return self._org.read(f"read contact {contact_id}", Member, "Contact", contact_id)
+
+    def with_address(self, email: str) -> tuple[Member, ...]:
+        """The members who have this address, case aside, oldest first."""
+        wanted = soql.equals(self._org.field("Contact", "Email"), email)
+        return tuple(self._org.find("find the contacts with an address", Member, "Contact", wanted))
 
     def edit(self, contact_id: str, *, display_name: str | None = None, gender: str | None = None) -> None:
         """Set the name that the member uses, or the gender. Repeatable; look with `member` that it shows."""
@@ -67,6 +73,29 @@ class Reviews:
         return self._org.commented(operation, long(case_id), comment, change)
 
 
+@dataclass(frozen=True, slots=True)
+class RefundAsked:
+    """A refund as a case asks for it, and where it stands."""
+
+    contact_id: str
+    case_id: str
+    booking: str
+    reason: str
+    amount: Decimal
+    status: str
+
+    def values(self) -> dict[str, Any]:
+        """By our names of the fields."""
+        return {
+            "Contact__c": long(self.contact_id),
+            "Case__c": long(self.case_id),
+            "Booking__c": self.booking,
+            "Reason__c": self.reason,
+            "Amount__c": float(self.amount),
+            "Status__c": self.status,
+        }
+
+
 class Refunds:
     """What members were refunded, or asked for."""
 
@@ -78,27 +107,17 @@ class Refunds:
         wanted = soql.equals(self._org.field("Refund__c", "Contact__c"), long(contact_id))
         return tuple(self._org.find(f"list the refunds of contact {contact_id}", Refund, "Refund__c", wanted))
 
-    def record(
-        self,
-        reference: str,
-        *,
-        contact_id: str,
-        case_id: str,
-        booking: str,
-        reason: str,
-        amount: Decimal,
-        status: str,
-    ) -> Upserted:
+    def ask(self, reference: str, asked: RefundAsked) -> str | None:
+        """Record a refund that is asked for: its id, or None when one with the same `reference` is there, as it was.
+
+        After `Temporary` with `maybe_done` again; what is there then may be this one.
+        """
+        return self._org.create(f"ask for the refund of case {asked.case_id}", "Refund__c", reference, asked.values())
+
+    def record(self, reference: str, asked: RefundAsked) -> Upserted:
         """Record a refund once: again with the same `reference` finds the first and sets its values. Repeatable."""
-        values = {
-            "Contact__c": long(contact_id),
-            "Case__c": long(case_id),
-            "Booking__c": booking,
-            "Reason__c": reason,
-            "Amount__c": float(amount),
-            "Status__c": status,
-        }
-        return self._org.upsert(f"record the refund of case {case_id}", "Refund__c", reference, values)
+        operation = f"record the refund of case {asked.case_id}"
+        return self._org.upsert(operation, "Refund__c", reference, asked.values())
 
     def set_status(self, refund_id: str, status: str) -> None:
         """Say what became of a refund. Repeatable. Raises `NotFound`."""

@@ -118,7 +118,7 @@ class Refund(_Model):
 
 
 class PrivacyRequest(_Model):
-    """A data subject's request; `number` is what people call it by (`PR-…`)."""
+    """A data subject's request; `number` is what people call it by (`PR-…`), `changed` the last change of any field."""
 
     id: Id = Field(alias="Id")
     number: str = Field(alias="Name")
@@ -127,6 +127,7 @@ class PrivacyRequest(_Model):
     status: str | None = Field(alias="Request_Status__c")
     reference: str | None = Field(alias="External_Id__c")
     created: Moment = Field(alias="CreatedDate")
+    changed: Moment = Field(alias="SystemModstamp")
 
 
 @dataclass(frozen=True, slots=True)

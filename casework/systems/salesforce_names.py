@@ -41,7 +41,7 @@ def _choice(*values: str) -> Need:
 
 NEEDED: Mapping[str, Mapping[str, Need]] = {
     "Case": {
-        "Secondary_Reason__c": _choice("Data Deletion"),
+        "Secondary_Reason__c": _choice("Data Deletion", "Review Edited", "Review Removed", "Refunded", "Declined"),
         "Tier__c": _choice("Tier 1", "Tier 2"),
     },
     "Contact": {

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from casework.systems import soql
 from casework.systems.salesforce_names import Names
-from casework.systems.salesforce_rest import Change, SalesforceRest, Upserted, creating, updating
+from casework.systems.salesforce_rest import Change, Duplicate, SalesforceRest, Upserted, creating, updating
 
 __all__ = ["Org", "comment_on"]
 
@@ -56,10 +56,20 @@ class Org:
 
         Raises ValueError for a reference that is empty, has blanks or slashes in it, or is longer than 80 characters.
         """
-        if not 0 < len(reference) <= _REFERENCE_MOST or any(one.isspace() or one in "/\\%" for one in reference):
-            raise ValueError("A reference has 1 to 80 characters, without blanks, slashes and '%'")
         by = self.field(kind, "External_Id__c")
-        return self.rest.upsert(operation, self.names.object(kind), by, reference, self._values(kind, values))
+        given = self._values(kind, values)
+        return self.rest.upsert(operation, self.names.object(kind), by, _referenced(reference), given)
+
+    def create(self, operation: str, kind: str, reference: str, values: Mapping[str, Any]) -> str | None:
+        """Make the record with this `External_Id__c`: its id, or None when there is one, which stays as it is.
+
+        After `Temporary` with `maybe_done` again: what is there then may be this one. Raises ValueError as `upsert`.
+        """
+        given = self._values(kind, {**values, "External_Id__c": _referenced(reference)})
+        try:
+            return self.rest.create(operation, self.names.object(kind), given)
+        except Duplicate:
+            return None
 
     def change(self, part: str, kind: str, record_id: str, values: Mapping[str, Any]) -> Change:
         """One of several changes: set those of the values that are not None."""
@@ -85,6 +95,12 @@ class Org:
 
     def _values(self, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
         return {self.names.field(kind, name): value for name, value in values.items() if value is not None}
+
+
+def _referenced(reference: str) -> str:
+    if not 0 < len(reference) <= _REFERENCE_MOST or any(one.isspace() or one in "/\\%" for one in reference):
+        raise ValueError("A reference has 1 to 80 characters, without blanks, slashes and '%'")
+    return reference
 
 
 def comment_on(case_id: str, text: str, *, public: bool) -> Change:

@@ -26,7 +26,17 @@ from casework.systems.salesforce_ids import long
 from casework.systems.salesforce_limits import LOOK_AGAIN, Allowance
 from casework.systems.salesforce_login import Login, Session
 
-__all__ = ["Change", "FieldShape", "PartRefused", "Record", "SalesforceRest", "Upserted", "creating", "updating"]
+__all__ = [
+    "Change",
+    "Duplicate",
+    "FieldShape",
+    "PartRefused",
+    "Record",
+    "SalesforceRest",
+    "Upserted",
+    "creating",
+    "updating",
+]
 
 SYSTEM = "Salesforce"
 VERSION = "v64.0"
@@ -47,6 +57,10 @@ class PartRefused(Refused):
     def __init__(self, system: str, operation: str, detail: str, *, status: int | None = None, part: str = "") -> None:
         super().__init__(system, operation, detail, status=status)
         self.part = part
+
+
+class Duplicate(Refused):
+    """Another record has the value of a unique field already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +247,10 @@ class SalesforceRest:
     # -- changing
 
     def create(self, operation: str, kind: str, values: Mapping[str, Any]) -> str:
-        """Make a record; its id. Not repeatable: after `Temporary` with `maybe_done` look for it first."""
+        """Make a record; its id. Not repeatable: after `Temporary` with `maybe_done` look for it first.
+
+        Raises `Duplicate` when another one has the value of a unique field.
+        """
         answer = self._ask(operation, "POST", f"{self._root}/sobjects/{soql.field(kind)}", json=values)
         return self._saved_id(operation, self._http.typed(operation, _Saved, answer))
 
@@ -354,7 +371,8 @@ class SalesforceRest:
         if status in (401, 403) or codes & _UNKNOWN_HERE:
             detail = f"this org, or our user in it, does not allow it: {_worded(errors)}"
             return Misconfigured(SYSTEM, operation, detail, status=status)
-        return Refused(SYSTEM, operation, f"refused: {_worded(errors)}", status=status) if errors else None
+        refused = Duplicate if "DUPLICATE_VALUE" in codes else Refused
+        return refused(SYSTEM, operation, f"refused: {_worded(errors)}", status=status) if errors else None
 
 
 def _errors(body: Any) -> Sequence[_Error]:

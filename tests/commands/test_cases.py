@@ -69,6 +69,9 @@ def test_start_twice_opens_one_case(run: Callable[..., Result], desk: Desk) -> N
     told = json.loads(run("start", "command-toy", "--ticket", "5", "--json").stdout)
     assert told == {"case": next(iter(desk.engine.runs)), "subject": "zendesk:ticket:5", "started": False}
     assert len(desk.engine.runs) == 1
+    for process, says in (("command-toy", "no number"), ("deliver-file", "not started with a ticket alone")):
+        wrong = run("start", process, "--ticket", "SS-12")
+        assert (wrong.exit_code, says in " ".join(wrong.stderr.split())) == (2, True)
     unknown = run("start", "nothing", "--ticket", "5")
     assert (unknown.exit_code, "data-export" in unknown.stderr) == (2, True)
 

@@ -9,7 +9,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from policies import identity_concern as policy
-from policies.identity_concern import NUMBERS, Hold, MergeField, Reply, Topic, Wish, key_word, reply_for, why_held
+from policies.identity_concern import (
+    NUMBERS,
+    Hold,
+    MergeField,
+    Nameless,
+    Reply,
+    Topic,
+    Wish,
+    key_word,
+    reply_for,
+    why_held,
+)
 from policies.identity_concern_numbers import IdentityConcernNumbers
 from policies.messages import CATALOGUES, MessageError
 from policies.numbers import NumbersError, load
@@ -100,10 +111,11 @@ def test_what_was_changed_counts_first(topic: Topic) -> None:
 
 
 def test_every_template_is_approved_and_takes_the_name() -> None:
-    """Each approved reply has its message, whose only variable is the name, and there is no other one for members."""
+    """Each approved reply has its message, whose only variable is the name; all else that members get has no name."""
     customer = {name for name, template in MESSAGES.items() if template.audience == "customer"}
-    assert customer == {reply.value for reply in Reply}
-    assert all(MESSAGES[name].variables == {"name": "name"} for name in customer)
+    assert customer == {reply.value for reply in Reply} | {one.value for one in Nameless}
+    assert all(MESSAGES[reply].variables == {"name": "name"} for reply in Reply)
+    assert all("name" not in MESSAGES[one].variables.values() for one in Nameless)
 
 
 @pytest.mark.parametrize("reply", Reply)
@@ -204,6 +216,8 @@ def test_the_name_that_was_shown(shown: str, confirmed: str, same: bool) -> None
         ("Hello Ruth, Robert", "Ruth", "Ruth", ("Robert Miller",), [Hold.OTHER_NAME_IN_REPLY]),
         ("Hello Ruth, ROBERT", "Ruth", "Ruth", ("robert",), [Hold.OTHER_NAME_IN_REPLY]),
         ("Hello Ruth Miller,", "Ruth Miller", "Ruth Miller", ("Robert Miller",), []),
+        ("Hello Ruth, dear Miller", "Ruth", "Ruth", ("Miller-Lee",), [Hold.OTHER_NAME_IN_REPLY]),
+        ("Hello Ruth-Lee,", "Ruth-Lee", "Ruth-Lee", ("Robert Lee",), []),
         ("Hello Ruth, we will write", "Ruth", "Ruth", ("Will",), []),
         ("Hello Ruth. A word", "Ruth", "Ruth", ("A Miller",), []),
         ("Hello Ruth, {!Contact.Name}", "Ruth", None, (), [Hold.MERGE_FIELD, Hold.NAME_NOT_CONFIRMED]),
@@ -237,6 +251,7 @@ def test_nothing_is_sent_unconfirmed(reply: str, shown: str, confirmed: str | No
         ('phrases = ["queer", "queers"]', 'phrases = ["\u00ad"]', "at least one visible character"),
         ("safety_escalation_working_days = 3", "safety_escalation_working_days = 1", "must come after the one before"),
         ("member_reminder_days = [3, 7]", "member_reminder_days = [3, 14]", "must come after the one before"),
+        ("agent_escalation_working_days = 2", "agent_escalation_working_days = 1", "must come after the one before"),
         ("member_wait_days = 14", "", "member_wait_days: is missing"),
     ],
 )

@@ -259,7 +259,12 @@ def test_only_who_answers_gets_a_code() -> None:
         if "code" in template.variables
     }
     approval = {f"data_export/approval-{name}" for name in ("request-slack", "request-email", "escalated")}
-    assert holders == approval | {"common/question-asked", "common/parked", "common/download-code"}
+    assert holders == approval | {
+        "common/question-asked",
+        "common/parked",
+        "common/download-code",
+        "legal_clock/warned",
+    }
 
 
 def test_the_engineering_task_has_a_name_of_its_own() -> None:

@@ -14,6 +14,7 @@ from policies.messages import CATALOGUES
 from policies.numbers import NumbersError, load
 from policies.privacy_request import (
     NUMBERS,
+    AskAgent,
     AskType,
     AskWhichObject,
     Create,
@@ -22,7 +23,6 @@ from policies.privacy_request import (
     Found,
     Login,
     Member,
-    Notice,
     RequestStatus,
     RequestType,
     SetPassword,
@@ -48,10 +48,10 @@ def kind(decision: Decision) -> str:
         (SOCIAL, None, "SetPassword"),
         (SOCIAL.model_copy(update={"logins": frozenset(Login)}), DELETE, "SetPassword"),
         (SOCIAL.model_copy(update={"has_password": True}), ACCESS, "Create"),
-        (KNOWN, None, "AskType"),
+        (KNOWN, None, "AskAgent"),
         (KNOWN, ACCESS, "Create"),
         (KNOWN.model_copy(update={"has_password": False}), ACCESS, "Create"),
-        (Member(contacts=0), None, "AskType"),
+        (Member(contacts=0), None, "AskAgent"),
         (Member(contacts=0), ACCESS, "Create"),
         (Member(contacts=2, logins=frozenset(Login)), ACCESS, "Create"),
     ],
@@ -61,6 +61,19 @@ def test_the_order_of_the_page(member: Member, asked: RequestType | None, next_s
     decision = policy.decide(Facts(member=member, asked=asked))
     assert kind(decision) == next_step
     assert decision.why
+
+
+def test_the_member_is_asked_what_an_agent_could_not_tell() -> None:
+    """Not before an agent read it, and after the password."""
+    assert isinstance(policy.decide(Facts(member=KNOWN, unclear=True)), AskType)
+    assert isinstance(policy.decide(Facts(member=SOCIAL, unclear=True)), SetPassword)
+
+
+def test_a_second_agent_agrees_once() -> None:
+    """After that the object is made; nobody has to agree to the other types."""
+    decision = policy.decide(Facts(member=KNOWN, asked=DELETE, agreed=True))
+    assert isinstance(decision, Create)
+    assert not decision.second_agent
 
 
 @pytest.mark.parametrize(
@@ -106,6 +119,18 @@ def test_an_object_that_is_there_is_used_before_anything_is_asked() -> None:
     assert isinstance(policy.decide(Facts(member=SOCIAL, found=(FITS,))), UseExisting)
 
 
+@pytest.mark.parametrize(
+    "found", [(FITS,), (FITS, Found(id="o-2", type="Delete Data", status="In Progress"))], ids=["one", "several"]
+)
+def test_the_one_that_an_agent_named_counts(found: tuple[Found, ...]) -> None:
+    """Whatever the others are; one that is not there any more does not."""
+    named = found[-1]
+    facts = Facts(member=KNOWN, asked=ACCESS, found=found, chosen=named.id)
+    assert policy.decide(facts) == UseExisting(named.id, "An agent said that this one counts.")
+    gone = policy.decide(facts.model_copy(update={"chosen": "o-9"}))
+    assert gone == policy.decide(facts.model_copy(update={"chosen": None}))
+
+
 MEMBERS = st.builds(
     Member,
     contacts=st.integers(0, 3),
@@ -124,18 +149,41 @@ FOUND = st.lists(
 ).map(tuple)
 
 
-@given(MEMBERS, st.none() | st.sampled_from(RequestType), FOUND)
-def test_never_made_by_mistake(member: Member, asked: RequestType | None, found: tuple[Found, ...]) -> None:
-    """An object is made only where there is none, for what was asked, as Requested only for somebody we know."""
-    decision = policy.decide(Facts(member=member, asked=asked, found=found))
+FACTS = st.builds(
+    Facts,
+    member=MEMBERS,
+    unread=st.booleans(),
+    asked=st.none() | st.sampled_from(RequestType),
+    unclear=st.booleans(),
+    agreed=st.booleans(),
+    found=FOUND,
+    chosen=st.none() | st.integers(0, 9).map(str),
+)
+
+
+@given(FACTS)
+def test_never_made_by_mistake(facts: Facts) -> None:
+    """An object is made only where there is none, for what was asked, as Requested only for somebody we know; after a
+    second agent where that is Delete Data."""
+    decision, member = policy.decide(facts), facts.member
     if isinstance(decision, Create):
-        assert not found
-        assert decision.type is asked
+        assert not facts.found
+        assert decision.type is facts.asked
         assert (decision.status is RequestStatus.REQUESTED) is member.verified
         assert not (member.verified and member.logins and not member.has_password)
-        assert decision.second_agent or asked is not DELETE
-    if isinstance(decision, SetPassword | AskType):
-        assert not found
+        assert decision.second_agent or facts.agreed or facts.asked is not DELETE
+    if isinstance(decision, SetPassword):
+        assert not facts.found
+    if isinstance(decision, AskType):
+        assert facts.unclear
+    if isinstance(decision, UseExisting):
+        assert decision.id in {one.id for one in facts.found}
+
+
+@given(FACTS)
+def test_what_the_member_wrote_is_read_first(facts: Facts) -> None:
+    """Whatever else is so, an agent reads what came before anything is done."""
+    assert isinstance(policy.decide(facts), AskAgent) or not facts.unread
 
 
 @given(MEMBERS, st.none() | st.sampled_from(RequestType))
@@ -201,18 +249,18 @@ def test_the_values_of_the_page() -> None:
 
 
 def test_each_text_is_there() -> None:
-    """What decisions and the legal clock name exists, for its reader."""
-    customer = {"set-password", "password-reminder", "ask-type", "type-reminder", Notice.RECEIPT, Notice.EXTENSION}
+    """What the decisions name exists, for its reader."""
+    customer = {"set-password", "password-reminder", "ask-type", "type-reminder", "withdrawn"}
     assert customer == {name for name, template in MESSAGES.items() if template.audience == "customer"}
-    for name in ("delete-data", "which-object", Notice.MISSED, Notice.MAIL_MISSING):
-        assert MESSAGES[f"question-{name}"].audience == "staff"
-    assert {Notice.WARNING, "comment-created"} <= set(MESSAGES)
+    for decision in (AskAgent, Create, AskWhichObject):
+        question = decision.__dataclass_fields__["question"].default
+        assert MESSAGES[f"question-{question}"].audience == "staff"
 
 
 @pytest.mark.parametrize("reasons", [["complexity"], ["number"], ["complexity", "number"]])
 def test_the_extension_gives_its_reasons(reasons: list[str]) -> None:
     """Each reason that the law knows (GDPR Art. 12(3)) has its line, and there is none without one."""
-    body = MESSAGES.render(Notice.EXTENSION, reasons=reasons, last_day=date(2026, 8, 4)).body
+    body = CATALOGUES["legal_clock"].render("extension", reasons=reasons, last_day=date(2026, 8, 4)).body
     assert sum(line.startswith("- ") for line in body.splitlines()) == len(reasons)
     assert "by 4 August 2026" in body
 

@@ -87,7 +87,7 @@ def test_a_second_agent(cents: int, currency: str, second: bool) -> None:
 def test_asked_before() -> None:
     """Another case for the same money, or its refund, is found first, whatever reason or amount is given now."""
     again = Facts(refund=refund(), history=THREE, earlier_case="case-1")
-    assert policy.decide(again) == AskedBefore("case-1", None, "The same refund was asked for before.")
+    assert policy.decide(again) == AskedBefore("case-1", None)
     paid = policy.decide(Facts(refund=refund(reason="late", cents=1), history=(*THREE, past(7, booking="b-9"))))
     assert isinstance(paid, AskedBefore)
     assert paid.refund == "r-7"
@@ -103,6 +103,20 @@ def test_what_is_the_same_refund() -> None:
     assert refund().key != refund(FEE).key
     assert refund().key != refund().model_copy(update={"booking": "b-1"}).key
     assert refund().key != refund().model_copy(update={"member": "m-2"}).key
+
+
+@given(st.from_regex(policy.BOOKING, fullmatch=True), st.from_regex(policy.BOOKING, fullmatch=True))
+def test_keys_are_external_ids(one: str, other: str) -> None:
+    """A key is one segment of an address with at most 80 characters, and two bookings have one key only when they
+    differ by letter case alone."""
+    member = "003RM0000000001YAA"
+    keys = [
+        Refund(member=member, booking=booking, kind=kind, reason="x", cents=1, currency="USD").key
+        for booking in (one, other)
+        for kind in Kind
+    ]
+    assert all(len(key) <= 80 and not set(key) & set("/\\% ") for key in keys)
+    assert len({key.casefold() for key in keys}) == (2 if one.casefold() == other.casefold() else 4)
 
 
 HISTORY = st.lists(
@@ -151,7 +165,7 @@ def test_half_a_refund_cannot_be_written_down(cents: int, currency: str) -> None
 
 def test_each_text_is_there() -> None:
     """What decisions and endings name exists, for its reader."""
-    for name in ("already-asked", "back-to-tier-1", "question-refund", "question-second-agent"):
+    for name in ("already-asked", "back-to-tier-1", "question-details", "question-refund", "question-second-agent"):
         assert MESSAGES[name].audience == "staff"
     assert {policy.comment_of(ending) for ending in Ending} == {None, "comment-refunded", "comment-declined"}
     replies = {policy.reply_of(ending) for ending in Ending} - {None}

@@ -73,7 +73,7 @@ REMOVE = policy.ask("Remove Review 00012345")
 @pytest.mark.parametrize("asked", [EDIT, REMOVE])
 def test_only_approved_or_edited_reviews(asked: Ask, status: str, goes_on: bool) -> None:
     """Any other status stops the case and says so; a removal alone needs a second agent."""
-    decision = policy.decide(asked, Review(id="r-1", status=status))
+    decision = policy.decide(asked, [Review(id="r-1", status=status)])
     if goes_on:
         assert isinstance(decision, Go)
         assert (decision.change, decision.review) == (asked.change, "r-1")
@@ -85,41 +85,66 @@ def test_only_approved_or_edited_reviews(asked: Ask, status: str, goes_on: bool)
 
 def test_a_review_that_is_not_there() -> None:
     """Not in Salesforce: back to Tier 1, which is told so; without a number nothing was looked for."""
-    assert policy.decide(EDIT, None) == BackToTier1((REVIEW,), "The review is not in Salesforce.")
-    decision = policy.decide(policy.ask("Edit Review"), None)
+    assert policy.decide(EDIT, []) == BackToTier1((REVIEW,), "The review is not in Salesforce.")
+    decision = policy.decide(policy.ask("Edit Review"), [])
     assert isinstance(decision, BackToTier1)
     assert decision.missing == (NUMBER,)
 
 
-@given(st.text(), st.none() | st.builds(Review, id=st.just("r-1"), status=st.sampled_from(["Approved", "Edited", "x"])))
-def test_nothing_is_removed_without_a_second_agent(subject: str, review: Review | None) -> None:
+REVIEWS = st.lists(
+    st.builds(Review, id=st.sampled_from(["r-1", "r-2"]), status=st.sampled_from(["Approved", "Edited", "x"])),
+    max_size=3,
+)
+
+
+@given(st.text(), REVIEWS)
+def test_nothing_is_removed_without_a_second_agent(subject: str, reviews: list[Review]) -> None:
     """Whatever the subject is, a removal is asked for plainly, has a reviewable status, and needs a second agent."""
-    decision = policy.decide(policy.ask(f"Remove Review {subject}"), review)
+    decision = policy.decide(policy.ask(f"Remove Review {subject}"), reviews)
     if isinstance(decision, Go):
         assert decision.change is Change.REMOVE
         assert decision.second_agent
         assert decision.question == "removal"
+        assert decision.second_question == "second-agent"
 
 
 @pytest.mark.parametrize(
-    ("now", "goes_on"),
+    ("before", "now", "goes_on"),
     [
-        (CaseNow(status="New", owner="agent-1"), True),
-        (CaseNow(status="New", owner="agent-2"), False),
-        (CaseNow(status="Closed", owner="agent-1"), False),
-        (CaseNow(status="In Progress", owner="agent-1"), False),
+        ("Closed", CaseNow(status="New", owner="agent-1"), True),
+        ("Closed", CaseNow(status="New", owner="agent-2"), False),
+        ("Closed", CaseNow(status="Closed", owner="agent-1"), False),
+        ("Closed", CaseNow(status="In Progress", owner="agent-1"), False),
+        ("New", CaseNow(status="New", owner="agent-1"), False),
+        ("In Progress", CaseNow(status="New", owner="agent-1"), False),
     ],
 )
-def test_the_case_is_read_again(now: CaseNow, goes_on: bool) -> None:
-    """Open and with whoever opened it: only then it goes on."""
-    assert (policy.after_opening(now, ours="agent-1") is None) is goes_on
+def test_the_case_is_read_again(before: str, now: CaseNow, goes_on: bool) -> None:
+    """It was closed, is New, and nobody else has it: only then it goes on."""
+    assert (policy.after_opening(CaseNow(status=before, owner="agent-1"), now) is None) is goes_on
+
+
+def test_several_reviews_of_a_case() -> None:
+    """The one that may be changed is meant; of several that may, an agent has to look which."""
+    approved, pending = Review(id="r-1", status="Approved"), Review(id="r-2", status="Pending")
+    decision = policy.decide(EDIT, [pending, approved])
+    assert isinstance(decision, Go)
+    assert decision.review == "r-1"
+    both = policy.decide(EDIT, [approved, Review(id="r-3", status="Edited")])
+    assert isinstance(both, Stop)
+    assert both.note == "stopped-several"
+    neither = policy.decide(EDIT, [pending, Review(id="r-3", status="Rejected")])
+    assert isinstance(neither, Stop)
+    assert neither.about == {"review": "r-2", "status": "Pending"}
 
 
 def test_each_text_is_there() -> None:
     """What decisions name exists: notes, questions, comments, and the replies to members."""
-    for name in ("back-to-tier-1", "stopped-status", "stopped-taken", *map(policy.comment_of, Change)):
+    comments = [comment for comment in map(policy.comment_of, Ending) if comment]
+    assert len(comments) == 3
+    for name in ("back-to-tier-1", "stopped-several", "stopped-status", "stopped-taken", *comments):
         assert MESSAGES[name].audience == "staff"
-    for name in ("question-new-text", "question-removal"):
+    for name in ("question-new-text", "question-removal", "question-second-agent"):
         assert MESSAGES[name].format == "markdown"
     replies = {ending: policy.reply_of(ending) for ending in Ending}
     told = {ending for ending, reply in replies.items() if reply}

@@ -9,7 +9,14 @@ import pytest
 from policies.messages import CATALOGUES, MessageError
 from policies.values import sample
 
-FOLDERS = ("identity_concern", "privacy_request", "refund_escalation", "review_escalation", "tier2_intake")
+FOLDERS = (
+    "identity_concern",
+    "legal_clock",
+    "privacy_request",
+    "refund_escalation",
+    "review_escalation",
+    "tier2_intake",
+)
 ALL = [(folder, name) for folder in FOLDERS for name in CATALOGUES[folder]]
 CUSTOMER = [(folder, name) for folder, name in ALL if CATALOGUES[folder][name].audience == "customer"]
 

@@ -34,7 +34,7 @@ def test_every_number(policy: str) -> None:
     assert rows == [one for one in numbers(NUMBERS[policy]) if one[0] != "key_words"]
 
 
-@pytest.mark.parametrize("folder", [folder for folder in NUMBERS if folder != "legal_clock"])
+@pytest.mark.parametrize("folder", NUMBERS)
 def test_every_message(folder: str) -> None:
     """Each message stands there with who reads it."""
     rows = {row[0]: row[1] for row in table(PAGE, folder)}

@@ -16,6 +16,7 @@ import pytest
 
 from casework.clock import Minutes
 from casework.sandbox import aws
+from tests.scenarios import concerns
 from tests.scenarios.deliveries import NewOffice, Undisturbed, deliver, effects
 from tests.scenarios.documents import Studio
 from tests.scenarios.escalations import Agency
@@ -129,6 +130,14 @@ def agency(new_agency: Callable[[], AbstractContextManager[Agency]]) -> Iterator
     """A fresh office with Salesforce."""
     with new_agency() as agency:
         yield agency
+
+
+@pytest.fixture
+def concern(new_agency: Callable[[], AbstractContextManager[Agency]]) -> concerns.Quiet:
+    """A concern about name and gender when nothing goes wrong."""
+    with new_agency() as agency:
+        case = concerns.play(agency)
+        return concerns.Quiet(agency.wire.passed, concerns.effects(agency, case))
 
 
 @pytest.fixture

@@ -6,12 +6,16 @@ import logging
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import func, select
 
+from casework import schema
 from casework.engine.simulated import Run
 from casework.people import Invitation, Person
 from casework.sandbox.misbehave import Fault
 from tests.desk import SECRET
+from tests.scenarios import concerns
 from tests.scenarios.deliveries import deliver
+from tests.scenarios.escalations import Agency
 from tests.scenarios.office import Office
 
 DENIAL = "because of the Grimsdyke-Allard claim"
@@ -125,3 +129,97 @@ def test_the_search_finds_what_there_is(office: Office) -> None:
     run = _delivered(office)
     found = [place for place, content in kept(office, run, "").items() if b"team-104" in content]
     assert {"cases.db-wal", "pages", "file"} <= set(found)
+
+
+# -- a concern about name or gender
+
+OWN_NAME = "Quillon-Reth Øsk"
+WRONG_NAME = "Quillon-Reff"
+GENDER = "Self-described"
+STORY = "You wrote to Tobermory Skellwright as if I were not transgender and NON‑BINARY, by my deadname"
+NEEDED = "Which of the two Hethersgill profiles?"
+ANSWERED = "The Hethersgill one with the heron"
+SAID = (OWN_NAME, WRONG_NAME, GENDER, STORY, NEEDED, ANSWERED, "Skellwright", "Hethersgill", "Øsk")
+WORDS = ("transgender", "non-binary", "non‑binary", "deadname")
+
+
+def _concern(agency: Agency) -> Run:
+    """Two rounds with Safety, a question to the member, a wrong name typed, the account changed, the reply sent."""
+    case = agency.open("member-5", f"About {STORY[:40]}", STORY)
+    run = agency.run(case, concerns.PROCESS)
+    open_still = "still open: Tier 2 has to do or to answer something"
+    concerns.say(agency, run, "member-review/1", "staff-91", decision=open_still, needed=NEEDED)
+    concerns.say(agency, run, "safety-needs/1", "staff-81", decision="answered: they are asked again", answer=ANSWERED)
+    concerns.say(agency, run, "member-review/2", "staff-91", decision="settled: nothing is open for us")
+    asks = "both, name and gender"
+    concerns.say(agency, run, "concern/1", "staff-81", decision="the member has to be asked", asks=asks)
+    agency.mail(case, f"{OWN_NAME}, {GENDER}, and not {WRONG_NAME}")
+    return run
+
+
+def _answered(agency: Agency) -> Run:
+    run = _concern(agency)
+    reply = {"decision": "ready for the reply", "topic": "account-change", "change": "name and gender"}
+    concerns.say(agency, run, "concern/2", "staff-82", name=OWN_NAME, gender=GENDER, **reply)
+    right = "the name is right: send the reply"
+    code = agency.code(run, "staff-83")
+    agency.engine.type_in(run.case_id, {"decision": right, "name": WRONG_NAME, "your_code": code})
+    agency.settle()
+    concerns.say(agency, run, "reply-name/2", "staff-83", decision=right, name=OWN_NAME)
+    assert agency.ending(run) == "resolved"
+    return run
+
+
+def _refused(agency: Agency) -> Run:
+    """Salesforce is broken when another name is to be shown, and the operators end the case."""
+    run = _concern(agency)
+    reply = {"decision": "ready for the reply", "topic": "account-change", "change": "name and gender"}
+    concerns.say(agency, run, "concern/2", "staff-82", name=OWN_NAME, gender=WRONG_NAME, **reply)
+    agency.world.misbehave("salesforce", Fault.server_error(), times=60, match="POST")
+    concerns.say(agency, run, "reply-name/1", "staff-82", decision="another name", name=OWN_NAME)
+    (wait,) = agency.waiting(run)
+    assert wait.startswith("fault>")
+    agency.world.state["faults"]["salesforce"].clear()
+    agency.answer(run, "staff-41", verdict="end the case", reason=NEEDED)
+    assert agency.ending(run) == "cancelled"
+    return run
+
+
+def _open_still(agency: Agency) -> Run:
+    """Names and texts are sealed while the case is open."""
+    run = _concern(agency)
+    reply = {"decision": "ready for the reply", "topic": "safety"}
+    concerns.say(agency, run, "concern/2", "staff-82", name=OWN_NAME, **reply)
+    assert agency.waiting(run) == ["reply-name/1"]
+    return run
+
+
+@pytest.mark.parametrize("path", [_answered, _refused, _open_still])
+def test_nothing_of_a_concern_leaks(
+    agency: Agency, path: Callable[[Agency], Run], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No name, old or own, no gender, no text of anybody and no key word is kept, shown, logged or told in Slack."""
+    with caplog.at_level(logging.DEBUG):
+        run = path(agency)
+    log = caplog.text + "".join(str(vars(record)) for record in caplog.records)
+    places = kept(agency, run, log)
+    places["slack"] = "".join(text for staff in concerns.STAFF for text in agency.slack(staff)).encode()
+    runs = [one for one in agency.engine.runs.values() if one.parameters.get("case") == run.parameters["case"]]
+    places["parameters"] = str([one.parameters for one in runs]).encode()
+    places["files"] = str([agency.entries(one) for one in runs]).encode()
+    needles = {*agency.world.planted, *agency.world.credentials.values(), *SAID, *WORDS}
+    texts = {place: content.decode(errors="replace").lower() for place, content in places.items()}
+    assert [(needle, place) for place, text in texts.items() for needle in needles if needle.lower() in text] == []
+    with agency.files.reading() as connection:
+        sealed = connection.execute(select(func.count()).select_from(schema.texts)).scalar_one()
+    assert (sealed == 0) is (agency.ending(run) is not None)
+
+
+def test_what_a_concern_leaks_would_be_found(agency: Agency) -> None:
+    """What is kept is searched where it is: the rule that matched is in the file, the names are in Salesforce."""
+    run = _answered(agency)
+    case = run.parameters["case"]
+    assert any(entry.payload.get("result") == "k3" for entry in agency.entries(run))
+    assert any(OWN_NAME in text for text in agency.comments(case))
+    assert any(NEEDED in text for text in agency.comments(case))
+    assert b"safety-needs" in kept(agency, run, "")["cases.db-wal"]

@@ -1,9 +1,11 @@
-"""Each vendor misbehaves once on the delivered path, in each way: everything outside happens once."""
+"""Each vendor misbehaves once on the delivered path, and Salesforce on that of a concern, in each way: everything
+outside happens once."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.scenarios.concerns import NewAgency, Quiet, changes, play_despite
 from tests.scenarios.deliveries import NewOffice, Undisturbed, deliver_despite
 from tests.scenarios.wire import COMMIT, Kind, Mishap
 
@@ -56,3 +58,27 @@ def test_a_fault_at_every_call(new_office: NewOffice, undisturbed: Undisturbed, 
     """One fault at any call on the path changes nothing of what people see."""
     for at in [at for at, name in enumerate(undisturbed.passed) if name != COMMIT][part::PARTS]:
         deliver_despite(new_office, undisturbed, Mishap(at, kind))
+
+
+def test_an_answer_of_salesforce_is_lost(new_agency: NewAgency, concern: Quiet) -> None:
+    """A comment, a mail, a change or a closing that was made and not heard of is found again."""
+    for at in [at for at, name in enumerate(concern.passed) if changes(name)][::2]:
+        play_despite(new_agency, concern, Mishap(at, "answer lost"))
+
+
+@pytest.mark.parametrize("kind", ["busy", "broken", "silent"])
+def test_salesforce_does_not_do_it(new_agency: NewAgency, concern: Quiet, kind: Kind) -> None:
+    """What was not done is done at the next try, signing in and the last mail included."""
+    changing = [at for at, name in enumerate(concern.passed) if changes(name)]
+    (signing_in, *_) = [at for at, name in enumerate(concern.passed) if "oauth2" in name]
+    for at in (signing_in, changing[-2]):
+        play_despite(new_agency, concern, Mishap(at, kind))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_at_every_request_to_salesforce(new_agency: NewAgency, concern: Quiet, kind: Kind, part: int) -> None:
+    """One fault at any request, those that only look among them, changes nothing of what people see."""
+    for at in [at for at, name in enumerate(concern.passed) if name.startswith("salesforce ")][part::PARTS]:
+        play_despite(new_agency, concern, Mishap(at, kind))

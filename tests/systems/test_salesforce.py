@@ -14,7 +14,7 @@ from casework.sandbox import Fault
 from casework.sandbox.salesforce_records import ROBOT
 from casework.sandbox.seed_escalations import REFUND_REASON, SENDER
 from casework.systems.errors import Misconfigured, NotFound, Refused, SystemFault, Temporary
-from casework.systems.salesforce import ClientCredentials, Names, PartRefused, Salesforce
+from casework.systems.salesforce import ClientCredentials, Names, PartRefused, RefundAsked, Salesforce
 from casework.systems.salesforce_limits import LOOK_AGAIN
 from casework.systems.salesforce_rest import creating, updating
 from tests.systems.orgs import DATA, URL, SfOrg
@@ -266,22 +266,18 @@ def test_refunds_are_counted_from_records(org: SfOrg) -> None:
 
 def test_the_same_refund_is_found(org: SfOrg, case: str) -> None:
     """Asking twice for a refund finds the first, also when the first answer was lost."""
-    asked: dict[str, Any] = {
-        "contact_id": org.contact("member-1"),
-        "case_id": case,
-        "booking": "B-1",
-        "reason": "Cancellation Fee",
-        "amount": Decimal("12.50"),
-        "status": "Requested",
-    }
+    asked = RefundAsked(org.contact("member-1"), case, "B-1", "Cancellation Fee", Decimal("12.50"), "Requested")
     org.client.own_id()
     org.world.misbehave("salesforce", Fault.answer_lost(), match=f"PATCH {DATA}/sobjects/Refund__c")
-    first = org.client.refunds.record("cw-1-refund", **asked)
-    second = org.client.refunds.record("cw-1-refund", **asked)
+    first = org.client.refunds.record("cw-1-refund", asked)
+    second = org.client.refunds.record("cw-1-refund", asked)
     assert (first.id, first.created, second.created) == (second.id, False, False)
     org.client.refunds.set_status(first.id, "Refunded")
+    assert org.client.refunds.ask("cw-1-refund", asked) is None
     (found,) = org.client.refunds.of_member(org.contact("member-1"))
     assert (found.status, found.amount, found.reference) == ("Refunded", Decimal("12.5"), "cw-1-refund")
+    made = org.client.refunds.ask("cw-2-refund", asked)
+    assert [one.id for one in org.client.refunds.of_member(org.contact("member-1"))] == [found.id, made]
 
 
 def test_one_privacy_request(org: SfOrg, case: str) -> None:
@@ -320,9 +316,8 @@ def test_two_with_the_same_reference(org: SfOrg, case: str) -> None:
         one["External_Id__c"] = "twice"
     with pytest.raises(Refused, match="make the field Unique"):
         org.client.refunds.record(
-            "twice", contact_id=org.contact("member-1"), case_id=case, booking="B", reason="Other",
-            amount=Decimal(1), status="Requested",
-        )  # fmt: skip
+            "twice", RefundAsked(org.contact("member-1"), case, "B", "Other", Decimal(1), "Requested")
+        )
 
 
 @pytest.mark.parametrize("reference", ["", "a b", "a/b", "a%2Fb", "..\\x", "x" * 81])
@@ -393,10 +388,8 @@ def test_an_org_with_names_of_its_own(org: SfOrg) -> None:
     kept = next(one for one in org.records("Member_Review__c") if one["Status__c"] == "Approved")
     assert [one.id for one in client.reviews.of_case(kept["Case__c"])] == [kept["Id"]]
     case = org.people.member.open_case("member-1", "s", "t")
-    made = client.refunds.record(
-        "r", contact_id=org.contact("member-1"), case_id=case, booking="B", reason="Other", amount=Decimal(1),
-        status="Requested",
-    )  # fmt: skip
+    asked = RefundAsked(org.contact("member-1"), case, "B", "Other", Decimal(1), "Requested")
+    made = client.refunds.record("r", asked)
     (found,) = client.refunds.of_member(org.contact("member-1"))
     assert (found.id, found.case_id) == (made.id, case)
 
