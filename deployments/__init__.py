@@ -50,8 +50,8 @@ DEPLOYMENTS = (
     Deployment("deliver-file", "flows.deliver_file.deliver_file", ("casework", "customer")),
     Deployment("document-change", "flows.document_change.document_change", ("casework", "customer")),
     Deployment("document-survey", "flows.document_survey.document_survey", ("casework", "staff")),
-    Deployment("inbox-digest", "flows.inbox_digest.inbox_digest", ("casework", "staff"), (_MORNINGS,)),
     Deployment("identity-concern", "flows.identity_concern.identity_concern", ("casework", "customer")),
+    Deployment("inbox-digest", "flows.inbox_digest.inbox_digest", ("casework", "staff"), (_MORNINGS,)),
     Deployment("legal-clock", "flows.legal_clock.legal_clock", ("casework", "staff")),
     Deployment(
         "onboard-reset-notice", "flows.onboard_reset_notice.onboard_reset_notice", ("casework", "customer"), (_RESETS,)

@@ -24,7 +24,7 @@ from policies.data_export import NUMBERS
 from tasks import accounts, people, tickets
 from tasks.tickets import Ticket
 
-__all__ = ["ask", "ask_operators", "in_slack", "insist", "look_every", "office", "only", "show_outcome"]
+__all__ = ["ask", "ask_operators", "but", "in_slack", "insist", "look_every", "office", "only", "show_outcome"]
 
 F = TypeVar("F", bound=Form)
 
@@ -86,16 +86,15 @@ def ask(
     wanted = messages.variables(f"{texts}/question-{key}")
     shown = {name: value for name, value in (page | about).items() if name in wanted}
     system, listens = settled_by or (None, None)
-    colleagues = (*who.people, *(person for _, role in escalate for person in role.people))
     return wait_for(
         form,
         key=key,
         question=messages.render(f"{texts}/question-{key}", **shown).body,
         who=Role(name=who.name, people=(*who.people, system) if system else who.people),
         within=within,
-        announce=only(colleagues, in_slack("common/question-asked", named)),
+        announce=but(system, in_slack("common/question-asked", named)),
         remind=[
-            (delay, only(colleagues, in_slack("common/question-reminder", named)))
+            (delay, but(system, in_slack("common/question-reminder", named)))
             for delay in every_so_often(remind, within)
         ],
         escalate=escalate,
@@ -103,20 +102,19 @@ def ask(
         look=look,
         look_every=look_every if look else None,
         not_by=not_by,
-        settled=lambda given, told: show_answer(ticket, key, told, given, colleagues),
+        settled=lambda given, told: show_answer(ticket, key, told, given, system),
     )
 
 
 def show_answer(
-    ticket: Ticket, key: str, told: Sequence[object], given: Form | None, colleagues: Sequence[Person]
+    ticket: Ticket, key: str, told: Sequence[object], given: Form | None, system: Person | None = None
 ) -> None:
-    """Let the Slack messages and the ticket say what a colleague answered.
+    """Let the Slack messages and the ticket say what a colleague answered, which is not `system`.
 
     What is answered with a reason is noted together with it, by whoever asked.
     """
     show_outcome(ticket, key, told, given, "answered")
-    answered = given is not None and given.by in [person.id for person in colleagues]
-    if given is not None and answered and "reason" not in type(given).model_fields:
+    if given is not None and (system is None or given.by != system.id) and "reason" not in type(given).model_fields:
         tickets.note(ticket, "common/note-answered", staff=given.by, question=key, answer=word(given))
 
 
@@ -150,6 +148,11 @@ def show_outcome(ticket: Ticket, key: str, told: Sequence[object], given: Form |
 def only(people: Sequence[Person], act: Act) -> Act:
     """The act for these people alone, where others may answer too."""
     return lambda invitation: act(invitation) if invitation.person in people else None
+
+
+def but(system: Person | None, act: Act) -> Act:
+    """The act for whoever is asked, stand-ins too, but for a system that may answer."""
+    return lambda invitation: act(invitation) if invitation.person != system else None
 
 
 def every_so_often(step: int, within: Delay) -> list[Delay]:

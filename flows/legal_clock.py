@@ -15,7 +15,7 @@ from casework.clock import Minutes, Until, WorkingDays
 from casework.people import Invitation, Role
 from casework.process import process
 from casework.wait import Act, wait_for
-from flows.asking import in_slack, office, show_outcome, word
+from flows.asking import but, in_slack, office, show_outcome, word
 from flows.legal_clock_forms import News
 from flows.tier2 import Escalation
 from policies import messages
@@ -149,7 +149,7 @@ def _ask(escalation: Escalation, asked: _Asked) -> News | None:
             tasks.warn(case, warned.about, **warned.values)
             return tell(invitation)
 
-        return _to_people(act)
+        return but(salesforce.SALESFORCE, act)
 
     return wait_for(
         News,
@@ -157,7 +157,7 @@ def _ask(escalation: Escalation, asked: _Asked) -> News | None:
         question=asked.text(escalation),
         who=Role(name=role.name, people=(*role.people, salesforce.SALESFORCE)),
         within=_By(asked.until),
-        announce=_to_people(in_slack("common/question-asked", named)),
+        announce=but(salesforce.SALESFORCE, in_slack("common/question-asked", named)),
         remind=[(Until(one.at), warning(one)) for one in asked.watch.warnings() if asked.now < one.at < asked.until],
         marks=asked.watch.marks(asked.now, asked.until, asked.missed),
         listens=salesforce.subject_of(case),
@@ -165,8 +165,3 @@ def _ask(escalation: Escalation, asked: _Asked) -> News | None:
         look_every=look_every,
         settled=settled,
     )
-
-
-def _to_people(act: Act) -> Act:
-    """The act for whoever is asked but Salesforce: also for those who stand in or were handed the question."""
-    return lambda invitation: act(invitation) if invitation.person != salesforce.SALESFORCE else None

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from deployments import DEPLOYMENTS
+
 SEEN = """
 import json, os, sys, threading
 opened = []
@@ -64,14 +66,7 @@ def test_to_fork_is_safe(preloaded: dict[str, Any]) -> None:
 
 def test_a_leg_finds_everything(preloaded: dict[str, Any]) -> None:
     """The processes are registered, and Prefect's models, which it builds at their first use, are built."""
-    assert set(preloaded["processes"]) == {
-        "data-export",
-        "deliver-file",
-        "document-change",
-        "document-survey",
-        "inbox-digest",
-        "onboard-reset-notice",
-    }
+    assert set(preloaded["processes"]) == {one.process for one in DEPLOYMENTS}
     assert preloaded["built"]
 
 

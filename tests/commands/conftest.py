@@ -16,7 +16,7 @@ from casework import wiring
 from casework.cli import app
 from casework.engine.simulated import Run
 from casework.sandbox import World, product
-from casework.settings import load
+from casework.settings import ZendeskSettings, load
 from casework.systems.product import ProductDatabase
 from tests.conftest import START
 from tests.desk import Desk
@@ -52,11 +52,10 @@ def wired(desk: Desk, staff: str, folder: Path, monkeypatch: pytest.MonkeyPatch)
     parts = SimpleNamespace(
         files=desk.files,
         runtime=desk.runtime,
-        settings=load().settings,
-        systems=SimpleNamespace(
-            product=ProductDatabase(staff),
-            places=SimpleNamespace(ticket_page="https://support.example/agent/tickets/{ticket}"),
+        settings=load().settings.model_copy(
+            update={"zendesk": ZendeskSettings(ticket_page="https://support.example/agent/tickets/{ticket}")}
         ),
+        systems=SimpleNamespace(product=ProductDatabase(staff)),
     )
 
     @contextmanager

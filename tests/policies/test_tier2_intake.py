@@ -93,7 +93,7 @@ def test_the_question_offers_every_process() -> None:
         ("question_escalation_working_days = 2 ", "question_escalation_working_days = 1 ", "must come after"),
         ('"Cancellation Fee"', '"edit review"', "subjects: a phrase can stand for one process only"),
         ('["Booking Refund"]', '["Data deletion"]', "reasons: a phrase can stand for one process only"),
-        ('["Gender Sensitivity"]', "[]", "reasons.identity_concern"),
+        ('["Gender Identity", "Gender Sensitivity"]', "[]", "reasons.identity_concern"),
     ],
 )
 def test_wrong_numbers_stop_the_start(tmp_path: Path, old: str, new: str, problem: str) -> None:

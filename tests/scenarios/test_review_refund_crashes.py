@@ -144,7 +144,7 @@ def test_each_effect_comes_once(undisturbed: Undisturbed) -> None:
 @pytest.mark.parametrize("kind", ["killed after", "answer lost", "busy"])
 def test_the_change_itself(new_agency: NewAgency, undisturbed: Undisturbed, kind: Kind) -> None:
     """Killed after the request that cannot be taken back, its answer lost, or refused for the moment: done once."""
-    changes = [at for at in undisturbed.changing() if re.search(r"/composite$|/Refund__c/", undisturbed.passed[at])]
+    changes = [at for at in undisturbed.changing() if re.search(r"/composite$|/Refund__c\b", undisturbed.passed[at])]
     assert len(changes) == undisturbed.path.change + 2, "the changes, and closing the case"
     play_despite(new_agency, undisturbed, Mishap(changes[undisturbed.path.change], kind))
 

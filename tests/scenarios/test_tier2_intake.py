@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from casework import authority
 from casework.answer import Accepted
 from flows.tier2_intake import Meant
+from tasks import accounts
 from tests.scenarios.escalations import Agency
 
 PROCESSES = ("review-escalation", "refund-escalation", "privacy-request", "identity-concern")
@@ -45,6 +49,18 @@ def test_an_agent_says_what_it_is(agency: Agency) -> None:
     assert isinstance(agency.answer(run, "staff-82", process=Meant.PRIVACY.value), Accepted)
     assert taken(agency, case) == ["privacy-request"]
     assert any("staff-82 answered which-process: privacy" in one for one in agency.comments(case))
+
+
+def test_a_stand_in_is_told(agency: Agency) -> None:
+    """Who stands in for an agent is asked in Slack like the agents, and the answer counts."""
+    now = agency.engine.now()
+    stand_in = accounts.role.fn("support", "staff-61").people[0]
+    with agency.files.writing() as connection:
+        authority.delegate(connection, "staff-81", stand_in, now, now + timedelta(days=3), "staff-41", now)
+    case = agency.open("member-1", "A question")
+    assert "which-process" in "".join(agency.slack("staff-61"))
+    answered = agency.answer(agency.run(case, "tier2-intake"), "staff-61", process=Meant.PRIVACY.value)
+    assert isinstance(answered, Accepted)
 
 
 def test_not_for_tier_2(agency: Agency) -> None:

@@ -13,8 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import pytest
 
 from deployments import DEPLOYMENTS
+
+pytestmark = pytest.mark.engine
 
 BUSY = b'{"exception_message": "Service Unavailable"}'
 
