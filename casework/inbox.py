@@ -122,13 +122,14 @@ def open_questions(
         counted = waits if process is account is None else asked
         total = select(func.count()).select_from(counted).where(*wanted).scalar_subquery()
         rows = connection.execute(query.add_columns(total.label("total")).limit(first)).all()
-        marks = _marks(connection, query.limit(first), now)
+        marks = _marks(connection, rows, now)
         return Found([_question(row, givers, marks, now) for row in rows], rows[0].total if rows else 0)
     rows = connection.execute(query).all()
     taken = _taken(connection, rows)
     rows = [row for row in rows if _may(row, mine, seats, taken[row.case_id, row.wait])]
-    marks = _marks(connection, query, now)
-    return Found([_question(row, givers, marks, now) for row in rows[:first]], len(rows))
+    shown = rows[:first]
+    marks = _marks(connection, shown, now)
+    return Found([_question(row, givers, marks, now) for row in shown], len(rows))
 
 
 def put_to(person: str, first: int) -> Found:
@@ -218,15 +219,20 @@ def _taken(connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[str, 
     return taken
 
 
-def _marks(connection: Connection, asked: Select[Any], now: datetime) -> dict[tuple[str, str], str]:
-    """What is to be seen now of those of the questions asked that have a mark, by case and name."""
-    chosen = asked.with_only_columns(waits.c.case_id).subquery()
-    marked = select(entries.c.case_id, entries.c.key, entries.c.payload).where(
-        entries.c.case_id.in_(select(chosen.c.case_id)),
-        entries.c.kind == Kind.QUESTION_ASKED.value,
-        entries.c.payload.contains('"marks"'),
-    )
-    return {(row.case_id, row.key): mark_at(json.loads(row.payload), now) for row in connection.execute(marked)}
+def _marks(connection: Connection, shown: Sequence[Row[Any]], now: datetime) -> dict[tuple[str, str], str]:
+    """What is to be seen now of those of the questions shown that have a mark, by case and name."""
+    ids = sorted({row.case_id for row in shown})
+    marks = {}
+    # A database takes some ten thousand values in one statement.
+    for some in (ids[at : at + 10_000] for at in range(0, len(ids), 10_000)):
+        marked = select(entries.c.case_id, entries.c.key, entries.c.payload).where(
+            entries.c.case_id.in_(some),
+            entries.c.kind == Kind.QUESTION_ASKED.value,
+            entries.c.payload.contains('"marks"'),
+        )
+        for row in connection.execute(marked):
+            marks[row.case_id, row.key] = mark_at(json.loads(row.payload), now)
+    return marks
 
 
 def _question(
