@@ -51,22 +51,17 @@ class Studio(Office):
 
     def hooks(self) -> None:
         """Write down what Jira and Typeform tell us too, but for what we did ourselves, and let it be handled."""
-        self._take_down()
-        super().hooks()
-        while self._take_down():
+        while deliveries := [*self.world.take_deliveries("jira"), *self.world.take_deliveries("typeform")]:
+            for sent in deliveries:
+                if sent.vendor == "typeform":
+                    self.hear(TypeformEvent.model_validate_json(sent.body).hook())
+                    continue
+                event = JiraEvent.model_validate_json(sent.body)
+                if event.actor() != ROBOT:
+                    self.hear(event.hook(sent.body))
             super().hooks()
-
-    def _take_down(self) -> bool:
-        """Write down what has come since; whether anything has."""
-        deliveries = [*self.world.take_deliveries("jira"), *self.world.take_deliveries("typeform")]
-        for sent in deliveries:
-            if sent.vendor == "typeform":
-                self.hear(TypeformEvent.model_validate_json(sent.body).hook())
-                continue
-            event = JiraEvent.model_validate_json(sent.body)
-            if event.actor() != ROBOT:
-                self.hear(event.hook(sent.body))
-        return bool(deliveries)
+        # Once more, because a leg that was killed begins again only after a while.
+        super().hooks()
 
     def follow(self, event: str, subject: str) -> None:
         """Handle one hint, as the gateway does."""
