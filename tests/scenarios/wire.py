@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, Literal, TypeVar
 
 import urllib3
@@ -23,7 +24,7 @@ from casework.sandbox.http import Request, Response
 from casework.sandbox.misbehave import AnswerLost, Fault, TimedOut, answer_instead
 from casework.sandbox.world import World
 
-__all__ = ["COMMIT", "Killed", "Mishap", "Wire", "changes"]
+__all__ = ["COMMIT", "Killed", "Mishap", "Wire", "changes", "mishaps"]
 
 T = TypeVar("T")
 Kind = Literal["killed before", "killed after", "busy", "broken", "silent", "answer lost"]
@@ -45,6 +46,17 @@ class Mishap:
 
     at: int
     kind: Kind
+
+
+def mishaps(passed: Sequence[str], begins: str, kinds: Sequence[Kind]) -> list[Mishap]:
+    """Of the calls whose names begin so, each that changes something goes wrong in every way, and each that only looks
+    in one of them, the ways in turn."""
+    turns = cycle(kinds)
+    found = []
+    for at, name in enumerate(passed):
+        if name.startswith(begins):
+            found += [Mishap(at, kind) for kind in (kinds if changes(name) else (next(turns),))]
+    return found
 
 
 class Wire:
