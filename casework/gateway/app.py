@@ -41,15 +41,19 @@ __all__ = ["answer_soon", "create_app", "expire_links", "handle", "report_locks"
 logger = logging.getLogger(__name__)
 
 SWITCH_SECONDS = 0.0005
-WORKER_SECONDS = 1.0
+WORKER_SECONDS = 5.0
+RESTING_SECONDS = 1.0
 """So much later than its rest is over a hint is followed, when there is no news meanwhile."""
 
 
 def create_app(gateway: Gateway) -> FastAPI:
     """The gateway as an ASGI application; its lifespan puts the runtime in force and runs the threads."""
     around = gateway.runtime
-    inbox = Inbox(around.files, lambda event, subject: handle(gateway, event, subject), Rests())
-    worker = Loop("hooks", WORKER_SECONDS, inbox.work)
+    rests = Rests()
+    inbox = Inbox(around.files, lambda event, subject: handle(gateway, event, subject), rests)
+    worker = Loop(
+        "hooks", lambda: RESTING_SECONDS if rests.any_kept(around.files.now()) else WORKER_SECONDS, inbox.work
+    )
     clock = Loop("clock", gateway.tick_seconds, lambda: _round(gateway, inbox, worker.wake))
     board = Loop("board", gateway.tick_seconds, Board(around, gateway.subject_page).refresh)
     looks = []

@@ -17,9 +17,12 @@ REST_SECONDS = 0.2
 
 
 class Loop:
-    """Calls `act` at once, then every `seconds`, or as soon as `wake` is called and a rest is over."""
+    """Calls `act` at once, then every `seconds`, or as soon as `wake` is called and a rest is over.
 
-    def __init__(self, name: str, seconds: float, act: Callable[[], object]) -> None:
+    `seconds` may also be asked for after each round.
+    """
+
+    def __init__(self, name: str, seconds: float | Callable[[], float], act: Callable[[], object]) -> None:
         self._name, self._seconds, self._act = name, seconds, act
         self._news = threading.Event()
         self._stopping = threading.Event()
@@ -49,4 +52,5 @@ class Loop:
             except Exception as error:  # noqa: BLE001 - the loop outlives whatever happens in a round
                 logger.error("The %s loop goes on after an error: %s", self._name, told(error))
             if not self._stopping.wait(REST_SECONDS):
-                self._news.wait(max(self._seconds - REST_SECONDS, 0))
+                seconds = self._seconds() if callable(self._seconds) else self._seconds
+                self._news.wait(max(seconds - REST_SECONDS, 0))

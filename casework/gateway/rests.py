@@ -47,6 +47,10 @@ class Rests:
             rests[subject] = _Rest(length, now + length * random.uniform(0.75, 1))  # noqa: S311 - not a secret
         self._rests = rests
 
+    def any_kept(self, now: datetime) -> bool:
+        """Whether a hint may wait (UTC) for the end of a rest, or one has just ended."""
+        return any(now <= rest.forgotten for rest in self._rests.values())
+
     def over(self, subject: str, now: datetime) -> datetime:
         """From when (UTC) a hint about this that comes now may be followed."""
         rest = self._rests.get(subject)

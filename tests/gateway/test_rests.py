@@ -207,3 +207,14 @@ def test_the_gateway_lets_hints_rest(place: Place) -> None:
         assert place.zendesk(event_id="e-2").status_code == 202
     _, second = stored(place)
     assert timedelta() < second.due_at - second.received_at <= FIRST_REST
+
+
+def test_known_for_long_enough() -> None:
+    """While a hint may wait for the end of a rest, and for a while after it, the gateway knows that; then no more."""
+    rests = Rests()
+    assert not rests.any_kept(START)
+    rests.begin({"zendesk:ticket:1"}, START)
+    over = rests.over("zendesk:ticket:1", START)
+    assert rests.any_kept(START)
+    assert rests.any_kept(over + 0.7 * FIRST_REST)
+    assert not rests.any_kept(over + 2 * FIRST_REST)
