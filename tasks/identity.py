@@ -19,6 +19,7 @@ from policies import messages
 from policies.identity_concern import Hold
 from policies.reply_names import is_confirmed
 from policies.values import as_data
+from tasks.salesforce import found_comment
 
 __all__ = ["Changed", "answer", "change", "draft", "key_word", "note_words", "shows", "why_held"]
 
@@ -42,12 +43,7 @@ def key_word(case: str) -> str:
     return policy.key_word(found.subject or "", found.description or "", *written) or ""
 
 
-def _find_comment(case: str, *_args: object, **_values: object) -> str | None:
-    found = current().salesforce.cases.find_comment(case, reference())
-    return found.id if found else None
-
-
-@step(find=_find_comment)
+@step(find=found_comment)
 def note_words(case: str, message: str, *, text: ConfidentialText, **values: object) -> str:
     """Write a comment that only colleagues read, with what one of them wrote; its id."""
     body = messages.render(message, text=words(text), **values).body
@@ -92,7 +88,7 @@ def _but_for_confirmation(reply: _Finished) -> tuple[Hold, ...]:
 
 
 def _find_draft(case: str, reply: str, *, name: ConfidentialText) -> tuple[Hold, ...] | None:
-    return _but_for_confirmation(_finish(case, reply, words(name), None)) if _find_comment(case) else None
+    return _but_for_confirmation(_finish(case, reply, words(name), None)) if found_comment(case) else None
 
 
 @step(find=_find_draft)

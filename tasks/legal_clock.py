@@ -13,7 +13,7 @@ from casework.people import Identity
 from casework.step import case_id, lookup, reference, step
 from casework.systems import current
 from casework.systems.errors import NotFound
-from casework.systems.salesforce import CaseMail, PrivacyRequest
+from casework.systems.salesforce import PrivacyRequest
 from casework.wait import Heard
 from policies import messages
 from policies.legal_clock import NUMBERS
@@ -55,12 +55,8 @@ def _answered(found: tuple[PrivacyRequest, ...]) -> datetime | None:
     return max(one.changed for one in found)
 
 
-def _find_told(case: str, *_args: object, **_values: object) -> CaseMail | None:
-    return current().salesforce.cases.find_reply(case, reference())
-
-
 def _sent(case: str, *_args: object, **_values: object) -> datetime | None:
-    found = _find_told(case)
+    found = current().salesforce.cases.find_reply(case, reference())
     return found.at if found else None
 
 

@@ -15,6 +15,7 @@ from casework.systems.errors import NotFound
 from policies import messages
 from policies import review_escalation as policy
 from policies.review_escalation import NUMBERS
+from tasks.salesforce import found_comment
 
 __all__ = [
     "Standing",
@@ -129,23 +130,18 @@ def open_again(before: Standing) -> Standing:
 # -- the change
 
 
-def _find(home: str, *_args: object, **_values: object) -> str | None:
-    found = current().salesforce.cases.find_comment(home, reference())
-    return found.id if found else None
-
-
 def _comment(message: str, review: str, values: dict[str, object]) -> str:
     return f"{messages.render(message, review=review, **values).body}\nRef {reference()}"
 
 
-@step(find=_find)
+@step(find=found_comment)
 def edit(home: str, review: str, message: str, *, text: ConfidentialText, **values: object) -> str:
     """Give the review a new text together with the comment on its case, both or neither; the comment's id."""
     comment, status = _comment(message, review, values), NUMBERS.changed.edited
     return current().salesforce.reviews.change(review, home, comment, text=words(text), status=status)
 
 
-@step(find=_find)
+@step(find=found_comment)
 def remove(home: str, review: str, message: str, **values: object) -> str:
     """Reject the review for good together with the comment on its case, both or neither; the comment's id."""
     comment = _comment(message, review, values)

@@ -23,6 +23,7 @@ __all__ = [
     "SALESFORCE",
     "begin",
     "close",
+    "found_comment",
     "gone",
     "hand_back",
     "last_mail",
@@ -43,7 +44,8 @@ def subject_of(case: str) -> str:
     return f"salesforce:case:{case}"
 
 
-def _find(case: str, *_args: object, **_values: object) -> str | None:
+def found_comment(case: str, *_args: object, **_values: object) -> str | None:
+    """The comment that the step at hand has written on the case, if it has; its id. For steps to be found by."""
     found = current().salesforce.cases.find_comment(case, reference())
     return found.id if found else None
 
@@ -52,7 +54,7 @@ def _written(message: str, values: dict[str, object]) -> str:
     return f"{messages.render(message, **values).body}\nRef {reference()}"
 
 
-@step(find=_find)
+@step(find=found_comment)
 def note(case: str, message: str, **values: object) -> str:
     """Write a comment that only colleagues read; its id."""
     return current().salesforce.cases.comment(case, _written(message, values), public=False)
@@ -70,14 +72,14 @@ def reply(case: str, message: str, **values: object) -> bool:
     return True
 
 
-@step(find=_find)
+@step(find=found_comment)
 def close(case: str, message: str, *, reason: str, secondary_reason: str | None = None, **values: object) -> str:
     """Close the case together with its comment, both or neither; the comment's id."""
     text = _written(message, values)
     return current().salesforce.cases.close(case, text, reason=reason, secondary_reason=secondary_reason)
 
 
-@step(find=_find)
+@step(find=found_comment)
 def hand_back(case: str, message: str, **values: object) -> str:
     """Give the case back to Tier 1 together with a comment that says why, both or neither; the comment's id."""
     return current().salesforce.cases.hand_back(case, _written(message, values), tier=NUMBERS.tiers.below)
@@ -93,11 +95,11 @@ class Begun(BaseModel):
 
 
 def _find_begun(case: str, message: str, call_off: str) -> Begun | None:  # noqa: ARG001 - as begin
-    return Begun(case=case, call_off=call_off) if _find(case) else None
+    return Begun(case=case, call_off=call_off) if found_comment(case) else None
 
 
 def _find_called_off(begun: Begun) -> str | None:
-    return _find(begun.case) if gone(begun.case) is None else ""
+    return found_comment(begun.case) if gone(begun.case) is None else ""
 
 
 @step(find=_find_called_off)
