@@ -217,6 +217,7 @@ def live(database: str | None = None) -> Iterator[Live]:
     with TemporaryDirectory(prefix="casework-bench-") as folder, ExitStack() as stack:
         world = stack.enter_context(World().serving())
         site = Site(Path(folder) / "home", **({"DATABASE__URL": database} if database else {}))
+        del site.environment["CASEWORK_TICK_SECONDS"]  # what is measured has the default
         site.environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         if database:
             site.files = CaseFiles(connect(database), sandbox_time(site.home), "bench")

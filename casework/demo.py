@@ -46,6 +46,8 @@ def run(*, once: bool, play: str | None, process: str = Export.process) -> None:
     home = (load(running=False).settings.home / "demo").absolute()
     shutil.rmtree(home, ignore_errors=True)
     os.environ["CASEWORK_HOME"] = str(home)
+    # The play moves the clock by days and waits for what that brings.
+    os.environ.setdefault("CASEWORK_TICK_SECONDS", "1")
     site = plan(load(running=False), sandbox=True)
     supervisor = Supervisor(
         site.children, folder=home / "run", logs=home / "logs", say=lambda text: console.print(f"[dim]{text}[/]")

@@ -308,7 +308,7 @@ class Settings(BaseSettings):
     secret: Annotated[SecretStr, AfterValidator(_long)] | None = Field(None, examples=["32 random bytes or more"])
     zone: Zone = Field("UTC", examples=["Europe/Berlin"])
     lease_seconds: float = Field(20.0, gt=0, examples=[20.0])
-    tick_seconds: float = Field(2.0, gt=0, examples=[2.0])
+    tick_seconds: float = Field(5.0, gt=0, examples=[5.0])
     log_level: Level = Field("info", examples=["info"])
     database: DatabaseSettings = DatabaseSettings()
     gateway: GatewaySettings = GatewaySettings()

@@ -7,6 +7,7 @@ time is served; several at once are refused, because nobody who downloads a file
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -16,11 +17,13 @@ from dataclasses import dataclass
 from casework.delivery.links import Links, Refusal
 from casework.delivery.sealing import SEGMENT_BYTES, Opener
 
-MOST_COUNTED = 8 * SEGMENT_BYTES
+AT_ONCE = 8 * SEGMENT_BYTES
 """How many bytes a stream may be counted for before they are sent: as many as the page's script asks for at once."""
 
-FEW_LEFT = 2 * SEGMENT_BYTES
-"""When so many counted bytes are left to send, the next are counted."""
+MOST_AT_ONCE = 8 * AT_ONCE
+"""How many it may be, in a long stream, where they are sent within `SOON_SECONDS`."""
+
+SOON_SECONDS = 0.05
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.IGNORECASE)
 
@@ -99,7 +102,8 @@ def stream(
 ) -> Generator[memoryview, None, None]:
     """Decrypt the planned bytes, each piece when it is asked for; what is handed out was counted before.
 
-    A link that is revoked, or a second stream of the same claim, stops this one within :data:`MOST_COUNTED`.
+    A link that is revoked, or a second stream of the same claim, stops this one within :data:`AT_ONCE`, or what is sent
+    within :data:`SOON_SECONDS`.
     Raises :class:`StreamStopped`, :class:`~casework.delivery.sealing.SealBroken` and the vault's errors.
     """
     if answer.status == 416:
@@ -120,21 +124,26 @@ class Counting:
     """Counts a stream's bytes before they are sent, for more and more of them at once.
 
     Counting is a write that waits for the disk. It is done for the first block alone, then for as many bytes as were
-    sent: a stream that breaks off has cost at most twice what it gave. Once :data:`MOST_COUNTED` were sent, the next
-    bytes are counted in a thread while the last ones are sent; never more than that many are counted in advance.
+    sent: a stream that breaks off has cost at most twice what it gave. Once :data:`AT_ONCE` were sent, the next bytes
+    are counted in a thread while the last ones are sent; never more than that many are counted in advance, but for a
+    fast line: there up to a thirty-second of the stream, so that it may break off many times.
     """
 
-    def __init__(self, count: Callable[[int], None], size: int) -> None:
-        self._count = count
+    def __init__(
+        self, count: Callable[[int], None], size: int, seconds: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._count, self._seconds = count, seconds
         self._sent, self._counted, self._uncounted = 0, 0, size
         self._thread = ThreadPoolExecutor(1, "count")
         self._begun: tuple[Future[None], int] | None = None
+        self._at_once, self._most = AT_ONCE, min(max(AT_ONCE, size // 32), MOST_AT_ONCE)
+        self._since = seconds()
 
     def spend(self, size: int) -> None:
         """Return when the next ``size`` bytes are counted, to be sent now. Raises what ``count`` raises."""
         while self._counted < size:
             if self._begun is None:
-                more = min(max(self._sent, size - self._counted), self._uncounted, MOST_COUNTED)
+                more = min(max(self._sent, size - self._counted), self._uncounted, self._at_once)
                 self._count(more)
                 self._uncounted -= more
             else:
@@ -143,12 +152,23 @@ class Counting:
                 self._begun = None
             self._counted += more
         self._counted -= size
-        if self._begun is None and self._uncounted and self._sent >= MOST_COUNTED and self._counted <= FEW_LEFT:
-            more = min(MOST_COUNTED - self._counted, self._uncounted)
+        few_left = self._counted <= self._at_once // 4
+        if self._begun is None and self._uncounted and self._sent >= AT_ONCE and few_left:
+            self._adjust()
+            more = min(min(self._at_once, self._sent - size) - self._counted, self._uncounted)
             # The context goes along: counting asks for the clock that is in force.
             self._begun = self._thread.submit(copy_context().run, self._count, more), more
             self._uncounted -= more
         self._sent += size
+
+    def _adjust(self) -> None:
+        """Count twice as many at once where the last went out in half of the time; on a slow line the fewest."""
+        now = self._seconds()
+        took, self._since = now - self._since, now
+        if took > SOON_SECONDS:
+            self._at_once = AT_ONCE
+        elif took < SOON_SECONDS / 2:
+            self._at_once = min(2 * self._at_once, self._most)
 
     def close(self) -> None:
         """Count no more. What is being counted is not waited for: its database may be away."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casework.delivery.download import MOST_COUNTED, Counting, StreamStopped, plan, stream
+from casework.delivery.download import AT_ONCE, MOST_AT_ONCE, SOON_SECONDS, Counting, StreamStopped, plan, stream
 from casework.delivery.links import ClaimToken, Links, Refusal
 from casework.delivery.sealing import SEGMENT_BYTES, Opener, seal
 from tests.delivery.conftest import Clock, sealed_file
@@ -93,18 +94,49 @@ class Recorder:
         self.threads.append(threading.current_thread().name)
 
 
-def test_what_is_sent_was_counted() -> None:
-    """No byte is sent before it is counted; no more than twice what was sent is counted, nor 8 MiB in advance."""
-    recorder, sent = Recorder(), 0
-    with closing(Counting(recorder, sum(SIZES))) as counting:
-        for size in SIZES:
-            counting.spend(size)
-            assert sent + size <= recorder.total
+def paced(mib: int, seconds: Callable[[int], float]) -> tuple[Recorder, int]:
+    """A stream of so many MiB, each sent in so many seconds: what was counted, and how much in advance at most."""
+    recorder, sent, at, ahead = Recorder(), 0, [0.0], 0
+    with closing(Counting(recorder, mib * SEGMENT_BYTES, lambda: at[0])) as counting:
+        for number in range(mib):
+            counting.spend(SEGMENT_BYTES)
+            assert sent + SEGMENT_BYTES <= recorder.total
             _settle(counting)
-            assert recorder.total <= max(2 * sent, size)
-            assert recorder.total <= sent + size + MOST_COUNTED
-            sent += size
-    assert recorder.total == sent == sum(SIZES)
+            assert recorder.total <= max(2 * sent, SEGMENT_BYTES)
+            ahead = max(ahead, recorder.total - sent - SEGMENT_BYTES)
+            sent += SEGMENT_BYTES
+            at[0] += seconds(number)
+    assert recorder.total == sent == mib * SEGMENT_BYTES
+    return recorder, ahead
+
+
+@pytest.mark.parametrize(
+    ("mib", "seconds", "most"),
+    [
+        (40, 0.1, AT_ONCE),
+        (2000, 0.1, AT_ONCE),
+        (40, 0.0, AT_ONCE),
+        (300, 0.0, 300 * SEGMENT_BYTES // 32),
+        (1024, 0.0, 32 * SEGMENT_BYTES),
+        (4096, 0.0, MOST_AT_ONCE),
+    ],
+)
+def test_what_is_sent_was_counted(mib: int, seconds: float, most: int) -> None:
+    """No byte is sent before it is counted; counted are at most twice what was sent, and 8 MiB in advance.
+
+    On a fast line it is a thirty-second of the stream and 64 MiB at most.
+    """
+    recorder, ahead = paced(mib, lambda _: seconds)
+    assert ahead <= most
+    assert seconds or mib < 512 or len(recorder.threads) < mib // 16
+
+
+@given(st.integers(9, 600), st.lists(st.floats(0, 2 * SOON_SECONDS), min_size=1, max_size=8))
+@settings(max_examples=30)
+def test_a_line_that_slows_down(mib: int, seconds: list[float]) -> None:
+    """However the speed changes, what is counted was bounded as for a fast line, and is the stream in the end."""
+    _, ahead = paced(mib, lambda number: seconds[number * len(seconds) // mib])
+    assert ahead <= max(AT_ONCE, mib * SEGMENT_BYTES // 32)
 
 
 def test_counting_goes_on_beside_the_sending() -> None:
