@@ -6,6 +6,7 @@
 | number          | a whole number                       | left to the template                         |
 | day             | a date                               | 10 March 2026                                |
 | moment, moments | an aware datetime                    | Tuesday, 10 March 2026, 16:05 UTC            |
+| time            | a wall time of the reader's          | 16:05                                |
 | [choices]       | some of these words, at least one    | a list to test and go through                |
 | link, links     | https, or http on this very machine  | itself                                       |
 | name            | a person's name, as they write it    | itself: letters, digits, spaces and `' - .`  |
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
@@ -24,7 +25,9 @@ from uuid import UUID
 
 __all__ = ["Format", "Kind", "as_data", "sample"]
 
-NamedKind = Literal["word", "words", "number", "day", "moment", "moments", "link", "links", "name", "text", "texts"]
+NamedKind = Literal[
+    "word", "words", "number", "day", "moment", "moments", "time", "link", "links", "name", "text", "texts"
+]
 Kind = NamedKind | list[str]
 Format = Literal["markdown", "slack", "plain"]
 
@@ -35,6 +38,7 @@ _SAMPLES: dict[NamedKind, object] = {
     "day": date(2026, 3, 10),
     "moment": datetime(2026, 3, 10, 16, 5, tzinfo=UTC),
     "moments": (datetime(2026, 3, 10, 16, 5, tzinfo=UTC), datetime(2026, 3, 11, 9, tzinfo=UTC)),
+    "time": time(16, 5),
     "link": "https://casework.example/sample",
     "links": ("https://casework.example/sample-1", "https://casework.example/sample-2"),
     "name": "Ana-María O’Neil Jr.",
@@ -93,6 +97,10 @@ def as_data(kind: Kind, value: object, form: Format) -> str | int | list[str]:
             return _moment(value)
         case "moments":
             return [_moment(one) for one in _several(value)]
+        case "time":
+            if not isinstance(value, time) or value.tzinfo is not None:
+                raise ValueError("must be a wall time without a zone")
+            return f"{value:%H:%M}"
 
 
 def _several(value: object) -> list[object]:

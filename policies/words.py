@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["APOSTROPHES", "DASHES", "holds", "plain"]
+__all__ = ["APOSTROPHES", "DASHES", "holds", "letters", "plain"]
 
 APOSTROPHES = (
     "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u02be\u02c8\u02ca\u02cb\u055a\u05f3\u07f4\u07f5\u1fbd\u1fbf\u1fef\u1ffd\u1ffe"
@@ -34,6 +34,11 @@ def holds(text: str, phrases: Iterable[str], *, any_case: bool = True) -> bool:
     """Whether one of the phrases stands in the text as whole words."""
     searched = plain(text, any_case=any_case)
     return any(_stands_in(searched, plain(phrase, any_case=any_case)) for phrase in phrases)
+
+
+def letters(text: str) -> str:
+    """The text's words alone, in small letters: of a tool's label without emoji and other signs."""
+    return " ".join("".join(one if _is_of_a_word(one) else " " for one in plain(text)).split())
 
 
 def _stands_in(text: str, phrase: str) -> bool:

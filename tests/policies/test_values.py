@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from html.parser import HTMLParser
 from uuid import UUID
@@ -148,6 +148,8 @@ class Colour(StrEnum):
         (["a", "b"], ("b",), ["b"]),
         ("number", 2000, 2000),
         ("day", date(2026, 3, 1), "1 March 2026"),
+        ("time", time(9), "09:00"),
+        ("time", time(16, 5, 59), "16:05"),
         ("moment", datetime(2026, 3, 10, 16, 5, 59, tzinfo=UTC), "Tuesday, 10 March 2026, 16:05 UTC"),
         (
             "moment",
@@ -210,6 +212,9 @@ def test_links_in_slack() -> None:
         ("number", True),
         ("number", 1.0),
         ("day", "2026-03-10"),
+        ("time", "09:00"),
+        ("time", time(9, tzinfo=UTC)),
+        ("time", datetime(2026, 3, 10, tzinfo=UTC)),
         ("day", datetime(2026, 3, 10, tzinfo=UTC)),
         ("moment", datetime(2026, 3, 10)),  # noqa: DTZ001 - the point of it
         ("moment", date(2026, 3, 10)),

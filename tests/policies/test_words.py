@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from policies.words import APOSTROPHES, DASHES, holds, plain
+from policies.words import APOSTROPHES, DASHES, holds, letters, plain
 
 # Variation selectors choose a picture or a letter's shape and are invisible by themselves.
 SELECTORS = "".join(map(chr, range(0xFE00, 0xFE10)))
@@ -104,3 +104,15 @@ def test_found_anywhere(before: str, after: str) -> None:
 def test_plain_is_stable(text: str) -> None:
     """To make a plain text plain changes nothing more."""
     assert plain(plain(text)) == plain(text)
+
+
+@pytest.mark.parametrize("label", ["Our Turn", "🎾 Our Turn", " our\u00a0turn! ", "OUR-TURN", "🎾our · turn"])
+def test_the_letters_of_a_label(label: str) -> None:
+    """Emoji, signs, spaces and capitals of a tool's label change nothing."""
+    assert letters(label) == "our turn"
+
+
+def test_a_label_without_letters() -> None:
+    """Of signs alone nothing is left; digits and letters of any script stay."""
+    assert letters("🎾 -") == ""
+    assert letters("Stufe 2: Prüfung") == "stufe 2 prüfung"
