@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
@@ -18,6 +19,7 @@ from casework.delivery.keys import KeyFile, KeyStore, KmsKey, Wrapping
 from casework.delivery.links import Links
 from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, Vault
 from casework.settings import (
+    HubSpotSettings,
     JiraSettings,
     OneDriveSettings,
     SalesforceSettings,
@@ -27,7 +29,7 @@ from casework.settings import (
     example,
 )
 from casework.standins import dropbox_adapters
-from casework.systems import kms, mail, s3
+from casework.systems import hubspot, kms, mail, s3
 from casework.systems.asana import Asana
 from casework.systems.dropbox import Dropbox
 from casework.systems.jira import Jira
@@ -39,6 +41,8 @@ from casework.systems.typeform import Typeform
 from casework.systems.zendesk import Zendesk
 
 __all__ = ["certificate_key", "chosen", "delivery_of", "plain", "systems_of"]
+
+T = TypeVar("T")
 
 
 def systems_of(settings: Settings) -> systems.Systems:
@@ -71,6 +75,8 @@ def systems_of(settings: Settings) -> systems.Systems:
         connected = _with_typeform(connected, settings.typeform)
     if settings.salesforce.url is not None:
         connected = _with_salesforce(connected, settings.salesforce)
+    if settings.hubspot.token is not None:
+        connected = _with_hubspot(connected, settings.hubspot)
     return connected
 
 
@@ -103,7 +109,7 @@ def _with_salesforce(connected: systems.Systems, org: SalesforceSettings) -> sys
         chosen(org.url),
         login,
         now=clock.present,
-        names=_names(org.names),
+        names=_renamed("salesforce.names", org.names, Names),
         sender=org.sender,
         version=org.version,
         reserve=org.reserve,
@@ -111,17 +117,40 @@ def _with_salesforce(connected: systems.Systems, org: SalesforceSettings) -> sys
     return replace(connected, salesforce=client, places=replace(connected.places, case_page=chosen(org.case_page)))
 
 
-def _names(renamed: Sequence[str]) -> Names:
-    """The org's names from `ours = theirs`.
+def _with_hubspot(connected: systems.Systems, account: HubSpotSettings) -> systems.Systems:
+    places = systems.HubSpotPlaces(
+        deal_page=chosen(account.deal_page),
+        ticket_page=chosen(account.ticket_page),
+        offboarding_pipeline=chosen(account.offboarding_pipeline),
+        support_pipeline=account.support_pipeline,
+        new_stage=account.new_stage,
+        our_turn_stage=chosen(account.our_turn_stage),
+        hold_stage=chosen(account.hold_stage),
+    )
+    client = hubspot.HubSpot(
+        chosen(account.token),
+        url=account.url,
+        names=_renamed("hubspot.names", account.names, hubspot.Names),
+        stages={
+            places.offboarding_pipeline: (),
+            places.support_pipeline: (places.new_stage, places.our_turn_stage, places.hold_stage),
+        },
+        reserve=account.reserve,
+    )
+    return replace(connected, hubspot=client, places=replace(connected.places, hubspot=places))
+
+
+def _renamed(setting: str, renamed: Sequence[str], names: Callable[[Mapping[str, str]], T]) -> T:
+    """The names of an org or account from `ours = theirs`.
 
     Raises:
         SettingsWrong: one has another form, or ours is no name that can be changed.
     """
     try:
         pairs = [one.partition("=") for one in renamed]
-        return Names({ours.strip(): theirs.strip() for ours, _, theirs in pairs})
+        return names({ours.strip(): theirs.strip() for ours, _, theirs in pairs})
     except ValueError as error:
-        raise SettingsWrong(f"salesforce.names: {error}. Example: {example('salesforce.names')}") from None
+        raise SettingsWrong(f"{setting}: {error}. Example: {example(setting)}") from None
 
 
 def delivery_of(

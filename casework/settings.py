@@ -92,6 +92,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 _PROJECT = r"^[A-Z][A-Z0-9_]+$"
 _FIELD = r"^customfield_[0-9]+$"
+_NUMBER = r"^[0-9]{1,20}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -210,6 +211,28 @@ class SalesforceSettings(_Section):
     poll_seconds: float = Field(120.0, ge=10, examples=[120.0])
 
 
+class HubSpotSettings(_Section):
+    """One account, by the token of a private app; without one there is none.
+
+    `webhook_secret` is the app's client secret. Pipelines of tickets and their stages are ids, which differ from one
+    account to the next. `names` are the account's names of its own properties, where they differ from those of the
+    processes. `reserve` is the part of the account's requests in a day that is left to others.
+    """
+
+    url: Address = Field("https://api.hubapi.com", examples=["https://api.hubapi.com"])
+    token: SecretStr | None = Field(None, examples=["the private app's token, pat-…"])
+    webhook_secret: SecretStr | None = Field(None, examples=["the app's client secret"])
+    deal_page: str | None = Field(None, examples=["https://crm.example/contacts/48810077/record/0-3/{deal}"])
+    ticket_page: str | None = Field(None, examples=["https://crm.example/contacts/48810077/record/0-5/{ticket}"])
+    offboarding_pipeline: str | None = Field(None, pattern=_NUMBER, examples=["77001"])
+    support_pipeline: str = Field("0", pattern=_NUMBER, examples=["0"])
+    new_stage: str = Field("1", pattern=_NUMBER, examples=["1"])
+    our_turn_stage: str | None = Field(None, pattern=_NUMBER, examples=["2"])
+    hold_stage: str | None = Field(None, pattern=_NUMBER, examples=["900120"])
+    names: Names = Field((), examples=[["deals.contract_end_date = end_of_service"]])
+    reserve: float = Field(0.05, ge=0, lt=1, examples=[0.05])
+
+
 class DropboxSettings(_Section):
     """`business` deletes for good, which needs a Business account with the scope `files.permanent_delete`.
 
@@ -319,6 +342,7 @@ class Settings(BaseSettings):
     jira: JiraSettings = JiraSettings()
     typeform: TypeformSettings = TypeformSettings()
     salesforce: SalesforceSettings = SalesforceSettings()
+    hubspot: HubSpotSettings = HubSpotSettings()
     dropbox: DropboxSettings = DropboxSettings()
     onedrive: OneDriveSettings = OneDriveSettings()
     s3: S3Settings = S3Settings()

@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 
 from casework.sandbox import seed_documents as documents
 from casework.sandbox import seed_escalations as escalations
+from casework.sandbox import seed_offboarding as offboarding
 from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
 from casework.sandbox.world import CREDENTIALS
 from casework.settings import Settings
@@ -102,6 +103,19 @@ def with_standins(settings: Settings) -> Settings:
             "sender": escalations.SENDER,
             "webhook_secret": secret["salesforce_webhook_secret"],
             "case_page": f"{root}/salesforce/lightning/r/Case/{{case}}/view",
+            "names": (),
+        },
+        "hubspot": {
+            "url": f"{root}/hubspot",
+            "token": secret["hubspot_token"],
+            "webhook_secret": secret["hubspot_client_secret"],
+            "deal_page": f"{root}/hubspot/record/0-3/{{deal}}",
+            "ticket_page": f"{root}/hubspot/record/0-5/{{ticket}}",
+            "offboarding_pipeline": offboarding.OFFBOARDING,
+            "support_pipeline": offboarding.SUPPORT,
+            "new_stage": offboarding.NEW,
+            "our_turn_stage": offboarding.OUR_TURN,
+            "hold_stage": offboarding.HOLD,
             "names": (),
         },
         "dropbox": {"token": secret["dropbox_token"], "sandbox_url": f"{root}/dropbox"},

@@ -82,6 +82,10 @@ NEEDED_WITH = {
     "typeform.token": ("typeform.survey_form",),
     "salesforce.url": ("salesforce.client_id", "salesforce.case_page"),
     "salesforce.private_key": ("salesforce.username",),
+    "hubspot.token": (
+        *("hubspot.deal_page", "hubspot.ticket_page", "hubspot.offboarding_pipeline"),
+        *("hubspot.our_turn_stage", "hubspot.hold_stage"),
+    ),
 }
 """What else a system needs that a deployment may do without, where the setting that brings it in is set."""
 
@@ -278,6 +282,7 @@ def gateway(wired: Wired) -> Gateway:
         jira_secret=plain(settings.jira.webhook_secret),
         typeform_secret=plain(settings.typeform.webhook_secret),
         salesforce_secret=plain(settings.salesforce.webhook_secret),
+        hubspot_secret=plain(settings.hubspot.webhook_secret),
         salesforce_changes=salesforce_changes(wired.systems.salesforce) if settings.salesforce.url else None,
         slack_secret=plain(settings.slack.signing_secret),
         slack_origins=settings.slack.response_origins,
@@ -298,6 +303,8 @@ def subject_page(settings: Settings) -> Callable[[str], str | None]:
         "zendesk:ticket": settings.zendesk.ticket_page,
         "jira:issue": settings.jira.issue_page,
         "salesforce:case": settings.salesforce.case_page,
+        "hubspot:deal": settings.hubspot.deal_page,
+        "hubspot:ticket": settings.hubspot.ticket_page,
     }
 
     def page(subject: str) -> str | None:

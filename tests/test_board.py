@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from casework import authority
 from casework.board import SHOWN, Board
-from casework.settings import JiraSettings, SalesforceSettings, Settings, ZendeskSettings
+from casework.settings import HubSpotSettings, JiraSettings, SalesforceSettings, Settings, ZendeskSettings
 from casework.wiring import subject_page
 from tests.council import DAN
 from tests.desk import Desk
@@ -84,10 +84,15 @@ def test_a_ticket_has_a_page_and_nothing_else_has() -> None:
     assert page("jira:issue:SS-12") is None
     jira = JiraSettings(issue_page="https://jira.example/browse/{issue}")
     salesforce = SalesforceSettings(case_page="https://org.example/Case/{case}/view")
-    all_three = subject_page(Settings(zendesk=zendesk, jira=jira, salesforce=salesforce))
-    assert all_three("jira:issue:SS-12") == "https://jira.example/browse/SS-12"
-    assert all_three("zendesk:ticket:4711") == "https://support.example/agent/tickets/4711"
-    assert all_three("salesforce:case:500RM0000000001YAA") == "https://org.example/Case/500RM0000000001YAA/view"
+    hubspot = HubSpotSettings(
+        deal_page="https://crm.example/0-3/{deal}", ticket_page="https://crm.example/0-5/{ticket}"
+    )
+    pages = subject_page(Settings(zendesk=zendesk, jira=jira, salesforce=salesforce, hubspot=hubspot))
+    assert pages("hubspot:deal:12") == "https://crm.example/0-3/12"
+    assert pages("hubspot:ticket:13") == "https://crm.example/0-5/13"
+    assert pages("jira:issue:SS-12") == "https://jira.example/browse/SS-12"
+    assert pages("zendesk:ticket:4711") == "https://support.example/agent/tickets/4711"
+    assert pages("salesforce:case:500RM0000000001YAA") == "https://org.example/Case/500RM0000000001YAA/view"
 
 
 def test_it_follows_and_is_written_only_when_it_changed(desk: Desk, asked: list[str]) -> None:

@@ -163,6 +163,7 @@ def test_pages_are_portable(page: Path) -> None:
         "app.asana.com",
         "api.typeform.com",
         "login.salesforce.com",
+        "api.hubapi.com",
         "dropboxapi.com",
         "graph.microsoft.com",
         "login.microsoftonline.com",

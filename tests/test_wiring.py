@@ -25,6 +25,7 @@ from casework.sandbox import People, World, aws, product, server
 from casework.sandbox.misbehave import Fault
 from casework.sandbox.seed_documents import REQUEST
 from casework.settings import (
+    HubSpotSettings,
     JiraSettings,
     KeySettings,
     OneDriveSettings,
@@ -109,6 +110,10 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
     wired.systems.salesforce.demand()
     assert wired.systems.salesforce.cases.case(case).tier == "Tier 2"
     assert wired.systems.salesforce.reviews.of_case(case) == ()
+    wired.systems.hubspot.demand()
+    deal = world.state["roster"]["companies"]["company-1"]["deals"][-1]
+    assert wired.systems.hubspot.deals.deal(deal).status == "Active"
+    assert places.hubspot.deal_page.format(deal=deal).endswith(f"/0-3/{deal}")
     assert places.case_page.format(case=case).endswith(f"/{case}/view")
     assert [person.id for person in wired.runtime.operators.people] == ["staff-41", "staff-42"]
     assert set(wired.delivery.vaults) == {"dropbox", "onedrive", "s3"}
@@ -169,6 +174,31 @@ def test_salesforce_need_not_be_set_up(settings: Settings) -> None:
         assert re.findall(r"salesforce\.(\w+) is not set", str(told.value)) == list(names)
     by_key = with_org(url=url, **app, private_key=SecretStr("k"), username="robot@org.example")
     assert connections.systems_of(wiring.check(by_key)).salesforce.known_own_id is None
+
+
+def test_hubspot_need_not_be_set_up(settings: Settings) -> None:
+    """Without a token it says so at the first use; with one it needs its pages, pipeline and stages."""
+    real = with_standins(settings).model_copy(update={"sandbox": SandboxSettings()})
+
+    def with_account(**given: Any) -> Settings:
+        return real.model_copy(update={"hubspot": HubSpotSettings(**given)})
+
+    outside = connections.systems_of(wiring.check(with_account()))
+    for use in (lambda: outside.hubspot.deals.deal("1"), lambda: outside.places.hubspot.deal_page):
+        with pytest.raises(Misconfigured, match=r"hubspot\.token is not set"):
+            use()
+    with pytest.raises(SettingsWrong) as told:
+        wiring.check(with_account(token=SecretStr("t")))
+    assert re.findall(r"(hubspot\.\w+) is not set", str(told.value)) == list(wiring.NEEDED_WITH["hubspot.token"])
+
+
+@pytest.mark.parametrize("renamed", [("contract_end_date = x",), ("deals.contract_end_date = a b",)])
+def test_the_account_s_names_are_checked(settings: Settings, renamed: tuple[str, ...]) -> None:
+    """A name that no account could have, or that is none of ours, stops the start and is answered with an example."""
+    sandboxed = with_standins(settings)
+    account = sandboxed.hubspot.model_copy(update={"names": renamed})
+    with pytest.raises(SettingsWrong, match=r"hubspot\.names: .*Example: .*deals\.contract_end_date"):
+        connections.systems_of(sandboxed.model_copy(update={"hubspot": account}))
 
 
 @pytest.mark.parametrize("renamed", [("Review__c",), ("Colour__c = x",), ("Review__c = a b",), ("Review__c = a = b",)])

@@ -1,8 +1,9 @@
-"""Hooks of Zendesk, Asana, Jira, Typeform and Salesforce: signed, written down, answered; handled later.
+"""Hooks of Zendesk, Asana, Jira, Typeform, Salesforce and HubSpot: signed, written down, answered; handled later.
 
 The signature is checked over the raw bytes before anything is parsed. A hook without one leaves a line in the
 log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide", Jira
-"Webhooks", Typeform "Webhooks". Salesforce's are callouts that the org's administrator makes in our own form.
+"Webhooks", Typeform "Webhooks", HubSpot "Webhooks". Salesforce's are callouts that the org's administrator makes in our
+own form.
 
 Nothing here waits for the database in a thread of its own: many hooks at once wait together for the inbox's writer.
 """
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, JsonValue, RootModel, ValidationError
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +35,7 @@ from casework.schema import asana_hooks
 from casework.systems.signatures import (
     BadSignature,
     verify_asana,
+    verify_hubspot,
     verify_jira,
     verify_salesforce,
     verify_typeform,
@@ -171,6 +173,42 @@ class SalesforceEvent(BaseModel):
         return Hook("salesforce", self.id, self.event, f"salesforce:case:{self.case}")
 
 
+_HUBSPOT_KINDS = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket", "0-27": "task", "0-46": "note"}
+"""HubSpot's own objects by the ids of their types, which events of the newer kind have in place of a name."""
+
+
+class HubSpotEvent(BaseModel):
+    """One of the events of a delivery: what happened to which object. Values of properties are not kept."""
+
+    eventId: int
+    subscriptionId: int
+    portalId: int
+    appId: int
+    occurredAt: int
+    subscriptionType: str = Field(pattern=r"^[a-z_]{1,40}\.[A-Za-z]{1,40}$")
+    objectId: int = Field(ge=0, validation_alias=AliasChoices("objectId", "primaryObjectId", "fromObjectId"))
+    objectTypeId: str | None = Field(None, pattern=r"^[0-9]{1,10}-[0-9]{1,20}$")
+    changeSource: str | None = None
+    sourceId: str | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether our own app did it, which is the one that HubSpot tells."""
+        return self.changeSource == "INTEGRATION" and self.sourceId == str(self.appId)
+
+    def hook(self) -> Hook:
+        """HubSpot does not promise that an event's id is its alone: with what it is about it is."""
+        kind, _, what = self.subscriptionType.partition(".")
+        if kind == "object":
+            kind = _HUBSPOT_KINDS.get(self.objectTypeId or "", self.objectTypeId or "object")
+        told = (self.portalId, self.subscriptionId, self.eventId, self.objectId, self.occurredAt)
+        return Hook("hubspot", "-".join(map(str, told)), f"{kind}.{what}", f"hubspot:{kind}:{self.objectId}")
+
+
+class HubSpotDelivery(RootModel[list[HubSpotEvent]]):
+    """The body of a delivery: up to a hundred events."""
+
+
 def demand_signature(vendor: str, check: Callable[[], None]) -> None:
     """Run a signature check.
 
@@ -239,6 +277,21 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
         demand_signature("Salesforce", lambda: verify_salesforce(secret, body, request.headers, now=now))
         event = _parsed(SalesforceEvent, body, "Salesforce")
         return await taken([event.hook()], ours=event.actor is not None and event.actor == gateway.own_salesforce_id())
+
+    @routes.post("/hooks/hubspot")
+    async def hubspot(request: Request, body: Body) -> Response:
+        secret = _configured(gateway.hubspot_secret, "HubSpot")
+        now = runtime.files.now()
+        # As HubSpot called it from outside: what stands before us may have told us another host, or none of https.
+        called = f"/hooks/hubspot?{request.url.query}" if request.url.query else "/hooks/hubspot"
+        uris = [f"{address}{called}" for address in gateway.delivery.addresses]
+        demand_signature("HubSpot", lambda: verify_hubspot(secret, "POST", uris, body, request.headers, now=now))
+        events = _parsed(HubSpotDelivery, body, "HubSpot").root
+        own = [event.hook() for event in events if event.ours]
+        if own:
+            await wrap_future(inbox.storing(own, handled=True))
+        hooks = [event.hook() for event in events if not event.ours]
+        return await taken(hooks) if hooks else JSONResponse({"accepted": 0, "known": 0})
 
     return routes
 

@@ -38,6 +38,7 @@ class Gateway:
         salesforce_secret: the secret that the org signs its callouts with; None: there are no Salesforce hooks.
         salesforce_changes: given a moment, the subjects of cases that changed since, each with when it did, for what
             a lost callout did not tell; may raise `SystemFault`. None: nobody looks.
+        hubspot_secret: the client secret of HubSpot's private app; None: there are no HubSpot hooks.
         slack_secret: the app's signing secret; None: there is no Slack app.
         slack_origins: where a `response_url` may lead.
         subject_page: the address at which colleagues see what a case is about, or None where it has no page.
@@ -59,6 +60,7 @@ class Gateway:
     typeform_secret: str | None = field(default=None, repr=False)
     salesforce_secret: str | None = field(default=None, repr=False)
     salesforce_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
+    hubspot_secret: str | None = field(default=None, repr=False)
     slack_secret: str | None = field(default=None, repr=False)
     slack_origins: tuple[str, ...] = ("https://hooks.slack.com",)
     subject_page: Callable[[str], str | None] = lambda _: None

@@ -22,6 +22,7 @@ HOOKS: Mapping[str, str] = {
     "jira.events": "/hooks/jira",
     "typeform.events": "/hooks/typeform",
     "salesforce.events": "/hooks/salesforce",
+    "hubspot.events": "/hooks/hubspot",
 }
 """Where each kind of delivery goes below the gateway's address. Asana's go to their webhook's own target."""
 

@@ -2,7 +2,8 @@
 
 The signed text is the exact body that goes out; each vendor's rule is from its own webhook page
 (Zendesk "verifying webhook authenticity", Asana "webhooks guide", Slack "verifying requests", Jira "webhooks",
-Typeform "secure your webhooks"). Salesforce signs nothing by itself: an org's administrator writes its callouts.
+Typeform "secure your webhooks", HubSpot "validating requests"). Salesforce signs nothing by itself: an org's
+administrator writes its callouts.
 """
 
 from __future__ import annotations
@@ -87,3 +88,16 @@ def sign_salesforce(secret: str, timestamp: int, body: bytes) -> dict[str, str]:
     """v1=hex(HMAC-SHA256("timestamp.body")), as the org's own Apex signs its callouts; Unix seconds."""
     signature = _mac(secret, f"{timestamp}.".encode() + body).hexdigest()
     return {"X-Casework-Timestamp": str(timestamp), "X-Casework-Signature": f"v1={signature}"}
+
+
+def sign_hubspot(secret: str, method: str, uri: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """v3: base64(HMAC-SHA256(method + address + body + timestamp)), milliseconds; the older v1 comes along."""
+    for sign in ":/?@!$'()*,;":
+        uri = uri.replace(f"%{ord(sign):02X}", sign)
+    signature = _mac(secret, method.encode() + uri.encode() + body + str(timestamp).encode()).digest()
+    return {
+        "X-HubSpot-Request-Timestamp": str(timestamp),
+        "X-HubSpot-Signature-v3": base64.b64encode(signature).decode(),
+        "X-HubSpot-Signature-Version": "v1",
+        "X-HubSpot-Signature": hashlib.sha256(secret.encode() + body).hexdigest(),
+    }

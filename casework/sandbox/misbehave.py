@@ -93,6 +93,7 @@ def take(plans: list[dict[str, Any]], request: Request) -> Fault | None:
     return None
 
 
+_CORRELATION = "5a9d0000-0000-4000-8000-0000000000ff"
 _BLOCK_PAGE = b"<!doctype html><html><head><title>Blocked</title></head><body>Blocked by policy.</body></html>"
 
 
@@ -119,6 +120,7 @@ def _server_error(vendor: str, status: int) -> Response:
         "jira": {"errorMessages": ["Internal server error"], "errors": {}},
         "typeform": {"code": "INTERNAL_SERVER_ERROR", "description": "Something went wrong"},
         "salesforce": [{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}],
+        "hubspot": {"status": "error", "message": "internal error", "correlationId": _CORRELATION, "category": "ERROR"},
         "onedrive": {"error": {"code": "generalException", "message": "An unspecified error has occurred."}},
     }
     if vendor in shapes:
@@ -142,6 +144,13 @@ def _rate_limited(vendor: str, retry_after: int) -> Response:
         "jira": {"errorMessages": ["Rate limit exceeded."], "errors": {}},
         "typeform": {"code": "TOO_MANY_REQUESTS", "description": "You have made too many requests"},
         "salesforce": [{"errorCode": "EXCEEDED_MAX_CONCURRENT_REQUESTS", "message": "Too many requests at once."}],
+        "hubspot": {
+            "status": "error",
+            "message": "You have reached your ten_secondly_rolling limit.",
+            "errorType": "RATE_LIMIT",
+            "correlationId": _CORRELATION,
+            "policyName": "TEN_SECONDLY_ROLLING",
+        },
         "onedrive": {"error": {"code": "activityLimitReached", "message": "The request has been throttled."}},
     }
     return json_response(429, shapes[vendor], {"retry-after": str(retry_after)})

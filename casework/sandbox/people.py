@@ -16,6 +16,7 @@ from casework.sandbox.deliverables import FaultKind, place
 from casework.sandbox.hooks import Delivery, sign_slack
 from casework.sandbox.http import Json
 from casework.sandbox.members import Member, Tier2
+from casework.sandbox.reps import Rep
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -362,6 +363,11 @@ class People:
     def tier2(self) -> Tier2:
         """An agent who works in Salesforce."""
         return Tier2(self.world)
+
+    @property
+    def rep(self) -> Rep:
+        """A colleague who works in HubSpot."""
+        return Rep(self.world)
 
 
 def _filled(block: Json, value: str | None) -> Json:

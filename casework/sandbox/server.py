@@ -3,7 +3,7 @@
     /zendesk/api/v2/…   /slack/api/…   /asana/api/1.0/…   /dropbox/api/2/…   /dropbox/content/2/…
     /onedrive/v1.0/…   /onedrive/TENANT/oauth2/v2.0/token
     /jira/rest/api/3/…   /jira/rest/servicedeskapi/…   /typeform/forms/…
-    /salesforce/services/data/v64.0/…   /salesforce/services/oauth2/token
+    /salesforce/services/data/v64.0/…   /salesforce/services/oauth2/token   /hubspot/crm/v3/…
     GET  /sandbox/health                        is it up
     GET  /sandbox/state                         the whole world as JSON
     GET  /sandbox/describe                      the same for people, as text
@@ -31,6 +31,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from casework.sandbox import hubspot
 from casework.sandbox.deliverer import HOOKS, Deliverer
 from casework.sandbox.http import Refusal, Request, Response
 from casework.sandbox.misbehave import AnswerLost, Fault, TimedOut
@@ -50,6 +51,7 @@ PREFIXES: Mapping[str, str] = {
     "/jira": "jira",
     "/typeform": "typeform",
     "/salesforce": "salesforce",
+    "/hubspot": "hubspot",
 }
 HANG_SECONDS = 30.0
 """How long a planned time-out holds a connection before it is cut."""
@@ -64,6 +66,10 @@ _ACTS = {
     "engineer": ("complete", "place_deliverable"),
     "member": ("open_case", "write", "set_password"),
     "tier2": ("comment", "edit", "request_privacy"),
+    "rep": (
+        *("edit_deal", "delete_deal", "open_ticket", "edit_ticket"),
+        *("edit_task", "complete_task", "set_available"),
+    ),
 }
 
 
@@ -251,6 +257,8 @@ def serve(
     if gateway_url is not None:
         base = gateway_url.rstrip("/")
         deliverer = Deliverer(world, {kind: base + path for kind, path in hooks.items()})
+        if "hubspot.events" in hooks:
+            hubspot.point(world, base + hooks["hubspot.events"])
     running = Running(uvicorn.Server(config), bound, deliverer)
     running.start()
     return running

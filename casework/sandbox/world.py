@@ -21,12 +21,14 @@ from typing import Any
 from casework.sandbox import (
     asana,
     dropbox,
+    hubspot,
     jira,
     onedrive,
     salesforce,
     seed,
     seed_documents,
     seed_escalations,
+    seed_offboarding,
     slack,
     typeform,
     zendesk,
@@ -47,6 +49,7 @@ _ANSWER: Mapping[str, Callable[[World, Request], Response]] = {
     "jira": jira.answer,
     "typeform": typeform.answer,
     "salesforce": salesforce.answer,
+    "hubspot": hubspot.answer,
 }
 VENDORS = tuple(_ANSWER)
 
@@ -71,6 +74,8 @@ CREDENTIALS: Mapping[str, str] = {
     "salesforce_client_secret": "salesforce-sandbox-secret-d17b",
     "salesforce_username": "casework@members.example",
     "salesforce_webhook_secret": "salesforce-sandbox-webhook-secret-2be8",
+    "hubspot_token": "pat-sandbox-4a1e-hubspot-token",
+    "hubspot_client_secret": "hubspot-sandbox-client-secret-c5d3",
 }
 """What the stand-ins accept. They open nothing outside this sandbox."""
 
@@ -126,6 +131,7 @@ class World:
             "jira": jira.empty(),
             "typeform": typeform.empty(),
             "salesforce": salesforce.empty(),
+            "hubspot": hubspot.empty(),
         }
         if self._snapshot.exists():
             kept = json.loads(self._snapshot.read_text())
@@ -182,6 +188,8 @@ class World:
                 seed_documents.plant(self)
             if not self.state["salesforce"]["objects"]:
                 seed_escalations.plant(self)
+            if not self.state["hubspot"]["objects"]:
+                seed_offboarding.plant(self)
 
     # -- read by people and tests -----------------------------------------------------------------------
 
@@ -237,6 +245,8 @@ class World:
             lines.extend(f"typeform {form} responses={len(responses)}" for form, responses in forms)
             cases = self.state["salesforce"]["records"].get("Case", {}).values()
             lines.extend(f"salesforce case {one['CaseNumber']} {one['Status']} [{one['Tier__c']}]" for one in cases)
+            deals = self.state["hubspot"]["objects"].get("deals", {}).items()
+            lines.extend(f"hubspot deal {key} [{one['properties']['client_activity_status']}]" for key, one in deals)
             lines.append(f"outbox={len(self.state['outbox'])} undelivered={len(self.state['undelivered'])}")
             return "\n".join(lines)
 

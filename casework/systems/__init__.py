@@ -13,6 +13,7 @@ from casework.systems.errors import Misconfigured
 if TYPE_CHECKING:
     from casework.systems.asana import Asana
     from casework.systems.dropbox import Dropbox
+    from casework.systems.hubspot import HubSpot
     from casework.systems.jira import Jira
     from casework.systems.mail import Mail
     from casework.systems.product import ProductDatabase
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from casework.systems.typeform import Typeform
     from casework.systems.zendesk import Zendesk
 
-__all__ = ["JiraPlaces", "NotSetUp", "Places", "Systems", "current", "use"]
+__all__ = ["HubSpotPlaces", "JiraPlaces", "NotSetUp", "Places", "Systems", "current", "use"]
 
 
 class NotSetUp:
@@ -44,6 +45,7 @@ class NotSetUp:
 _NO_JIRA = NotSetUp("Jira", "jira.url")
 _NO_TYPEFORM = NotSetUp("Typeform", "typeform.token")
 _NO_SALESFORCE = NotSetUp("Salesforce", "salesforce.url")
+_NO_HUBSPOT = NotSetUp("HubSpot", "hubspot.token")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,23 @@ class JiraPlaces:
 
 
 @dataclass(frozen=True)
+class HubSpotPlaces:
+    """Where things are in HubSpot, by the ids of pipelines of tickets and of their stages.
+
+    `deal_page` has `{deal}` in it, `ticket_page` `{ticket}`. Customers who leave come in by `offboarding_pipeline`; of
+    `support_pipeline`, in `our_turn_stage` a ticket waits for us, in `hold_stage` for engineering.
+    """
+
+    deal_page: str
+    ticket_page: str
+    offboarding_pipeline: str
+    support_pipeline: str
+    new_stage: str
+    our_turn_stage: str
+    hold_stage: str
+
+
+@dataclass(frozen=True)
 class Places:
     """Where in the systems our things are: ids and addresses, no secrets.
 
@@ -79,6 +98,7 @@ class Places:
     jira: JiraPlaces = cast("JiraPlaces", _NO_JIRA)  # noqa: RUF009 - casts nothing at run time
     survey_form: str = ""
     case_page: str = ""
+    hubspot: HubSpotPlaces = cast("HubSpotPlaces", _NO_HUBSPOT)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -96,6 +116,7 @@ class Systems:
     jira: Jira = cast("Jira", _NO_JIRA)  # noqa: RUF009
     typeform: Typeform = cast("Typeform", _NO_TYPEFORM)  # noqa: RUF009
     salesforce: Salesforce = cast("Salesforce", _NO_SALESFORCE)  # noqa: RUF009
+    hubspot: HubSpot = cast("HubSpot", _NO_HUBSPOT)  # noqa: RUF009
 
 
 _connected: Systems | None = None

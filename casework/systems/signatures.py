@@ -1,10 +1,10 @@
 """Whether a webhook was sent by the vendor it claims, checked over the raw bytes before anything is parsed.
 
 Sources: Zendesk "Verifying webhooks", Asana "Webhooks guide", Slack "Verifying requests from Slack", Jira
-"Webhooks" (secure admin webhooks), Typeform "Secure your webhooks". Zendesk and Slack sign a timestamp; a
-delivery more than five minutes from `now`, either way, is refused as a replay (Slack's own rule; Zendesk names
-none). The others sign none: their receivers must drop duplicates. Salesforce signs nothing by itself: its callouts
-are written by the org's administrator, in the form that `verify_salesforce` says.
+"Webhooks" (secure admin webhooks), Typeform "Secure your webhooks", HubSpot "Validating requests". Zendesk, Slack and
+HubSpot sign a timestamp; a delivery more than five minutes from `now`, either way, is refused as a replay (Slack's and
+HubSpot's own rule; Zendesk names none). The others sign none: their receivers must drop duplicates. Salesforce signs
+nothing by itself: its callouts are written by the org's administrator, in the form that `verify_salesforce` says.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 REPLAY_WINDOW = timedelta(minutes=5)
+_DECODED = re.compile("%(" + "|".join(f"{ord(sign):02X}" for sign in ":/?@!$'()*,;") + ")", re.IGNORECASE)
+"""The escapes that HubSpot decodes in an address before it signs it; all others it leaves."""
 
 
 class BadSignature(Exception):
@@ -76,6 +79,35 @@ def verify_salesforce(secret: str, body: bytes, headers: Mapping[str, str], now:
     given = _header(headers, "X-Casework-Signature")
     _same(given, "v1=" + _mac(secret, stamp.encode() + b"." + body).hex())
     _recent(_seconds(stamp), now)
+
+
+def verify_hubspot(
+    secret: str, method: str, uris: Sequence[str], body: bytes, headers: Mapping[str, str], now: datetime
+) -> None:
+    """`X-HubSpot-Signature-v3`: base64 HMAC-SHA256 over method + address + body + timestamp. Raises `BadSignature`.
+
+    The timestamp is in milliseconds. `uris` are the addresses, with their queries, by which HubSpot may have called
+    us from outside: behind a proxy a request does not know its own. HubSpot's older signatures are not taken: they
+    prove no time.
+    """
+    stamp = _header(headers, "X-HubSpot-Request-Timestamp")
+    given = _header(headers, "X-HubSpot-Signature-v3").encode(errors="surrogateescape")
+    signed = [
+        _mac(secret, method.upper().encode() + _as_signed(uri).encode() + body + stamp.encode(errors="surrogateescape"))
+        for uri in uris
+    ]
+    # All of them are compared, whichever it is.
+    if not sum(hmac.compare_digest(given, base64.b64encode(one)) for one in signed):
+        raise BadSignature("the signature does not match the body")
+    try:
+        sent = _seconds("0") + timedelta(milliseconds=int(stamp))
+    except (ValueError, OverflowError):
+        raise BadSignature("the timestamp is not a number of milliseconds") from None
+    _recent(sent, now)
+
+
+def _as_signed(uri: str) -> str:
+    return _DECODED.sub(lambda escape: chr(int(escape[1], 16)), uri)
 
 
 def _mac(secret: str, signed: bytes) -> bytes:

@@ -116,6 +116,7 @@ def api(world: World) -> Api:
         "jira": "https://jira.example",
         "typeform": "https://api.typeform.example",
         "salesforce": "https://org.example/services/data/v64.0",
+        "hubspot": "https://api.hubspot.example",
         "dropbox-content": "https://content.dropboxapi.com/2",
     }
 

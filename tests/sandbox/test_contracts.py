@@ -21,6 +21,7 @@ from casework.sandbox import (
     World,
     asana,
     dropbox,
+    hubspot,
     jira,
     jira_desk,
     onedrive,
@@ -344,7 +345,7 @@ def test_typeform_answers_as_described(world: World, people: People, contracts: 
     assert call.misses(typeform.routes.listing()) == []
 
 
-@pytest.mark.parametrize("vendor", ["zendesk", "slack", "asana", "dropbox", "onedrive", "jira", "typeform"])
+@pytest.mark.parametrize("vendor", ["zendesk", "slack", "asana", "dropbox", "onedrive", "jira", "typeform", "hubspot"])
 def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) -> None:
     """A planned 429 has the shape that the vendor describes."""
     paths = {
@@ -355,6 +356,7 @@ def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) ->
         "onedrive": ("GET", "/v1.0/drives/b!sandbox-drive-0001/root"),
         "jira": ("GET", "/rest/api/3/myself"),
         "typeform": ("GET", "/me"),
+        "hubspot": ("GET", "/crm/v3/owners"),
     }
     file = "msgraph" if vendor == "onedrive" else vendor
     call = Checked(world, vendor, contracts(f"{file}.openapi.json"), "")
@@ -432,3 +434,59 @@ def test_salesforce_signs_in_as_described(world: World, contracts: Contracts) ->
         )
         openapi.validate_response(asked, MockResponse(answer.content, answer.status_code))
     assert world.state["salesforce"]["tokens"] == {}
+
+
+def test_hubspot_answers_as_described(world: World, people: People, contracts: Contracts) -> None:
+    """All operations on objects of every kind, associations, owners and schemas conform, good and bad."""
+    call = Checked(world, "hubspot", contracts("hubspot.openapi.json"), "")
+    objects, v4 = "/crm/v3/objects", "/crm/v4/objects"
+    known = world.state["roster"]["companies"]["company-1"]
+    deal, member = known["deals"][-1], world.state["roster"]["staff"]["staff-14"]
+    for kind in ("deals", "tickets", "contacts", "tasks", "users", "notes"):
+        call("GET", f"{objects}/{kind}", query={"limit": "1"})
+        call("POST", f"{objects}/{kind}/search", {"filterGroups": [], "limit": 1, "after": "0"})
+    call("GET", f"{objects}/deals/{deal}", query={"properties": "dealname", "associations": "companies"})
+    call("GET", f"{objects}/companies/{known['company_id']}", query={"properties": "name"})
+    call("GET", f"{objects}/users/{member['hubspot_account']}", query={"idProperty": "hs_internal_user_id"})
+    call("PATCH", f"{objects}/users/{member['hubspot_user']}", {"properties": {"hs_availability_status": "available"}})
+    call("PATCH", f"{objects}/deals/{deal}", {"properties": {"contract_end_date": "2026-04-30"}})
+    call("PATCH", f"{objects}/deals/{deal}", {"properties": {"colour": "red"}}, status=400)
+    call("GET", f"{objects}/deals/1", status=404)
+    spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 216}
+    task = {
+        "properties": {"hs_timestamp": "2026-03-03T09:00:00Z", "hs_task_subject": "s"},
+        "associations": [{"to": {"id": deal}, "types": [spec]}],
+    }
+    made = call("POST", f"{objects}/tasks", task, status=201)["id"]
+    spec["associationTypeId"] = 214
+    note = {"properties": {"hs_timestamp": "2026-03-03T09:00:00Z"}, "associations": task["associations"]}
+    call("POST", f"{objects}/notes", note, status=201)
+    call("POST", f"{objects}/tasks", {"properties": {}}, status=400)
+    wanted = {"inputs": [{"id": made}], "properties": ["hs_task_subject"], "propertiesWithHistory": []}
+    call("POST", f"{objects}/tasks/batch/read", wanted)
+    call("POST", f"{objects}/tasks/batch/read", {**wanted, "inputs": [{"id": made}, {"id": "1"}]}, status=207)
+    operators = [
+        {"propertyName": "amount", "operator": "BETWEEN", "value": "1", "highValue": "2"},
+        {"propertyName": "dealstage", "operator": "IN", "values": ["closedwon"]},
+    ]
+    query = {"filterGroups": [{"filters": operators}], "sorts": ["-createdate"], "properties": ["amount"]}
+    call("POST", f"{objects}/deals/search", query)
+    call("POST", f"{objects}/deals/search", {**query, "limit": 999}, status=400)
+    call("GET", f"{v4}/deals/{deal}/associations/tasks", query={"limit": "1"})
+    call("GET", f"{v4}/deals/1/associations/tasks", status=404)
+    ticket = people.rep.open_ticket("company-1", "staff-11")
+    call("PUT", f"{v4}/tickets/{ticket}/associations/default/deals/{deal}")
+    call("DELETE", f"{v4}/tickets/{ticket}/associations/deals/{deal}", status=204)
+    call("DELETE", f"{objects}/tasks/{made}", status=204)
+    for owners in ("/crm/v3/owners", "/crm/v3/owners/"):
+        call("GET", owners, query={"email": member["email"], "limit": "1"})
+    call("GET", f"/crm/v3/owners/{member['hubspot_owner']}")
+    call("GET", "/crm/v3/owners/1", status=404)
+    for kind in ("deals", "tickets"):
+        call("GET", f"/crm/v3/properties/{kind}")
+        call("GET", f"/crm/v3/pipelines/{kind}")
+    world.state["hubspot"]["limits"]["daily"] = 0
+    call("GET", "/crm/v3/owners", status=429)
+    world.state["credentials"]["hubspot_token"] = "another"
+    call("GET", "/crm/v3/owners", status=401)
+    assert call.misses(hubspot.routes.listing()) == []

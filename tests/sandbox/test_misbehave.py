@@ -18,6 +18,7 @@ _PATHS = {
     "jira": ("GET", "/rest/api/3/myself"),
     "typeform": ("GET", "/me"),
     "salesforce": ("GET", "/services/data/v64.0/limits"),
+    "hubspot": ("GET", "/crm/v3/owners"),
     "onedrive": ("GET", "/v1.0/drives/b!sandbox-drive-0001/root"),
 }
 
