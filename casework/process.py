@@ -39,6 +39,8 @@ UNWOUND = "cancelled"
 class Process:
     """A process: its name, its function, what it is about (`zendesk:ticket:{ticket}`), and its watch.
 
+    What it is about may be a function of its parameters, for what they do not say: the day on which it starts.
+
     `watch` looks, whenever the case comes back to an open question, whether it has lost its ground (its ticket was
     closed or merged from outside); a text says why, and the case is ended early. It takes those of the parameters that
     it names.
@@ -46,12 +48,12 @@ class Process:
 
     name: str
     function: Callable[..., str]
-    subject: str
+    subject: str | Callable[..., str]
     watch: Callable[..., str | None] | None
 
     def subject_of(self, parameters: Mapping[str, Any]) -> str:
-        """What the occurrence with these parameters is about."""
-        return self.subject.format(**parameters)
+        """What the occurrence that starts now with these parameters is about."""
+        return self.subject.format(**parameters) if isinstance(self.subject, str) else self.subject(**parameters)
 
     def about(self, thing: str) -> dict[str, Any]:
         """The parameters with which it is about one thing, as a person types it (`4711`, `SS-12`).
@@ -146,13 +148,13 @@ processes: dict[str, Process] = {}
 
 
 def process(
-    name: str, *, subject: str, watch: Callable[..., str | None] | None = None
+    name: str, *, subject: str | Callable[..., str], watch: Callable[..., str | None] | None = None
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make a function a process.
 
     Args:
         name: as people know it, `data-export`.
-        subject: what a case is about, filled from the parameters; one open case per subject.
+        subject: what a case is about, filled from the parameters, or a function of them; one open case per subject.
         watch: looks whether the case still has its ground; see `Process`.
 
     Returns:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+from pydantic import BaseModel
+
 from casework.case import CaseFiles
 from casework.confidential import Confidential
 from casework.engine import Engine
@@ -24,8 +26,8 @@ class Runtime:
 
     `secret` derives codes and signs links; `public_url` is where people reach the gateway, `case_page` where
     colleagues see a case (`{case}` is its id); `roles` names the staff who hold each role, `operators` among them,
-    who answer when nobody else can; `lease` is after how many seconds of silence a leg counts as dead; `zone` is
-    where the operators are.
+    who answer when nobody else can; `rota` says who looks at which queues when, by staff id; `lease` is after how
+    many seconds of silence a leg counts as dead; `zone` is where the operators are.
     """
 
     files: CaseFiles
@@ -35,6 +37,7 @@ class Runtime:
     public_url: str
     case_page: str
     roles: Mapping[str, tuple[str, ...]]
+    rota: Mapping[str, BaseModel] = field(default_factory=dict)
     tell_operators: Callable[[Invitation], object] | None = None
     lease: float = 20.0
     zone: tzinfo = UTC

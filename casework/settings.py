@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -40,6 +40,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from casework.warm import TYPE
+from policies.rota import Rostered
 
 __all__ = ["ADDRESSES", "CONFIG", "Loaded", "Row", "Settings", "SettingsWrong", "load"]
 
@@ -306,6 +307,7 @@ class RoleSettings(_Section):
     tier2: Names = Field((), examples=[["staff-81", "staff-82"]])
     member_review_and_safety: Names = Field((), examples=[["staff-91"]])
     privacy: Names = Field((), examples=[["staff-95"]])
+    support_coordinator: Names = Field((), examples=[["staff-18"]])
 
     def holders(self) -> dict[str, tuple[str, ...]]:
         """The ids by role, as policies call the roles (`scaled-approver`)."""
@@ -317,6 +319,22 @@ class SandboxSettings(_Section):
 
     url: Address | None = Field(None, examples=["http://127.0.0.1:4300"])
     aws_url: Address | None = Field(None, examples=["http://127.0.0.1:4301"])
+
+
+_REP = {
+    "id": "staff-14",
+    "zone": "America/New_York",
+    "country": "US",
+    "hours": [{"days": ["monday", "tuesday"], "starts": "09:00", "ends": "17:00"}],
+    "environments": [{"name": "help-desk", "tool": "hubspot", "queue": "0"}],
+}
+
+
+def _once_each(reps: tuple[Rostered, ...]) -> tuple[Rostered, ...]:
+    ids = [one.id for one in reps]
+    if len(set(ids)) < len(ids):
+        raise ValueError("a rep stands twice")
+    return reps
 
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -350,6 +368,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     product: ProductSettings = ProductSettings()
     roles: RoleSettings = RoleSettings()
+    reps: Annotated[tuple[Rostered, ...], AfterValidator(_once_each)] = Field((), examples=[[_REP]])
     sandbox: SandboxSettings = SandboxSettings()
 
     @property
@@ -434,8 +453,16 @@ def example(name: str) -> str:
     fields: Any = Settings.model_fields
     if section:
         fields = fields[section].annotation.model_fields
-    given = json.dumps((fields[rest].examples or [""])[0], ensure_ascii=False)
+    given = _toml((fields[rest].examples or [""])[0])
     return f"[{section}] {rest} = {given}" if section else f"{rest} = {given}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_toml(one)}' for name, one in value.items())}}}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -515,21 +542,37 @@ def _shown(value: Any) -> Any:
         return str(value)
     if isinstance(value, str) and "://" in value and "@" in value:
         return make_url(value).render_as_string(hide_password=True)
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [one.model_dump(mode="json") if isinstance(one, BaseModel) else one for one in value]
+    return value
 
 
 def _say(problem: Any, origins: Mapping[str, str]) -> str:
     parts = [str(part) for part in problem["loc"]]
     name = ".".join(parts[:2]) if _is_section(_annotation(parts[0])) else parts[0]
     where = origins.get(name) or origins.get(".".join(parts))
-    said = f"{name}{f' (from {where})' if where else ''}"
+    # In a table that may stand several times the place says which one, counted from 0.
+    place = name if _is_section(_annotation(parts[0])) else ".".join(parts)
+    said = f"{place}{f' (from {where})' if where else ''}"
     if problem["type"] == "extra_forbidden":
-        known = _annotation(parts[0]).model_fields if len(parts) > 1 else Settings.model_fields
+        known = _fields(parts[:-1])
         return f"{said}: there is no such setting. Known here: {', '.join(known)}."
     what = problem["msg"].removeprefix("Value error, ").rstrip(".")
     if name in Settings.model_fields and _is_section(_annotation(name)):
         return f"{said}: {what}. It is a section: [{name}]."
     return f"{said}: {what}. Example: {example(name)}"
+
+
+def _fields(path: list[str]) -> Mapping[str, Any]:
+    """The names that may stand at a place."""
+    fields: Mapping[str, Any] = Settings.model_fields
+    for part in path:
+        if not part.isdigit():
+            annotation = fields[part].annotation
+            fields = next(
+                one for one in (annotation, *get_args(annotation)) if hasattr(one, "model_fields")
+            ).model_fields
+    return fields
 
 
 def _annotation(name: str) -> Any:

@@ -7,7 +7,7 @@ because importing these takes seconds, which every leg of every case would pay; 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,9 @@ from casework.sandbox import seed_offboarding as offboarding
 from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
 from casework.sandbox.world import CREDENTIALS
 from casework.settings import Settings
+from policies.rep_days import Hours, Weekday
+from policies.rota import Environment, Rostered
+from policies.support_queue import Tool
 
 __all__ = ["DropboxStandIn", "advance", "dropbox_adapters", "sandbox_time", "with_standins"]
 
@@ -44,12 +47,32 @@ ROLES = {
     "tier2": ("staff-81", "staff-82", "staff-83"),
     "member_review_and_safety": ("staff-91",),
     "privacy": ("staff-95",),
+    "support_coordinator": ("staff-18",),
 }
+_WEEK: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday")
+
+
+def _rep(staff_id: str, zone: str, country: str, subdivision: str | None) -> Rostered:
+    return Rostered(
+        id=staff_id,
+        zone=zone,
+        country=country,
+        subdivision=subdivision,
+        hours=(Hours(days=_WEEK, starts=time(9), ends=time(17)),),
+        environments=(Environment(name="help-desk", tool=Tool.HUBSPOT, queue=offboarding.SUPPORT),),
+    )
+
+
+REPS = (
+    _rep("staff-14", "America/New_York", "US", "NY"),
+    _rep("staff-15", "Australia/Brisbane", "AU", "QLD"),
+    _rep("staff-16", "Europe/Berlin", "DE", "BE"),
+)
 DROPBOX_HOSTS = {"https://api.dropboxapi.com": "/api", "https://content.dropboxapi.com": "/content"}
 
 
 def with_standins(settings: Settings) -> Settings:
-    """The same settings, with the sandbox's systems when `sandbox.url` is set. Roles that are named stay."""
+    """The same settings, with the sandbox's systems when `sandbox.url` is set. Roles and reps that are named stay."""
     root = settings.sandbox.url
     if root is None:
         return settings
@@ -133,9 +156,8 @@ def with_standins(settings: Settings) -> Settings:
         "product": {"url": product},
         "roles": {role: getattr(settings.roles, role) or ids for role, ids in ROLES.items()},
     }
-    return settings.model_copy(
-        update={section: getattr(settings, section).model_copy(update=values) for section, values in replaced.items()}
-    )
+    sections = {name: getattr(settings, name).model_copy(update=values) for name, values in replaced.items()}
+    return settings.model_copy(update={**sections, "reps": settings.reps or REPS})
 
 
 def sandbox_time(home: Path) -> Callable[[], datetime]:

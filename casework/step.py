@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from casework import body as leg
@@ -42,6 +42,7 @@ __all__ = [
     "progress",
     "public_address",
     "reference",
+    "rota",
     "step",
     "words",
 ]
@@ -266,6 +267,11 @@ def _surroundings() -> tuple[str, str]:
 def holders(role: str) -> tuple[str, ...]:
     """The ids of the staff whom the settings name for a role; empty when there are none."""
     return tuple(runtime.current().roles.get(role, ()))
+
+
+def rota() -> Mapping[str, BaseModel]:
+    """Who looks at which queues when, by staff id, as the settings say it."""
+    return runtime.current().rota
 
 
 def case_page() -> str:

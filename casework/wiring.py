@@ -137,6 +137,7 @@ def _built(settings: Settings, files: Callable[[Settings], CaseFiles]) -> Wired:
             public_url=public_url,
             case_page=f"{chosen(settings.prefect.api_url).removesuffix('/api')}/runs/flow-run/{{case}}",
             roles=settings.roles.holders(),
+            rota={one.id: one for one in settings.reps},
             tell_operators=tell_operators,
             lease=settings.lease_seconds,
             zone=ZoneInfo(settings.zone),

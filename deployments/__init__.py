@@ -1,18 +1,23 @@
 """How it runs: which processes are deployed, and what starts them.
 
-`casework deploy` registers this list; `prefect.yaml` says the same for `prefect deploy` (a test compares).
+`casework deploy` registers this list, with the days of the reps whom the settings name; `prefect.yaml` says the same
+for `prefect deploy`, without them (a test compares).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from policies.data_export import NUMBERS as DATA_EXPORT
 from policies.document_change import NUMBERS as DOCUMENT_CHANGE
 from policies.inbox_digest import NUMBERS as INBOX_DIGEST
+from policies.rep_days import Rep
+from policies.schedule_review import crons as reviews_of
+from policies.support_day import NUMBERS as SUPPORT_DAY
+from policies.support_day import crons as days_of
 
-__all__ = ["DEPLOYMENTS", "Deployment", "Schedule"]
+__all__ = ["DEPLOYMENTS", "Deployment", "Schedule", "deployed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ _RESETS = Schedule(
     DATA_EXPORT.business.zone,
 )
 
+_WEEKS = Schedule(f"{SUPPORT_DAY.week.time_of_day.minute} {SUPPORT_DAY.week.time_of_day.hour} * * mon", "UTC")
+
 DEPLOYMENTS = (
     Deployment("data-export", "flows.data_export.data_export", ("casework", "customer")),
     Deployment("deliver-file", "flows.deliver_file.deliver_file", ("casework", "customer")),
@@ -53,11 +60,29 @@ DEPLOYMENTS = (
     Deployment("identity-concern", "flows.identity_concern.identity_concern", ("casework", "customer")),
     Deployment("inbox-digest", "flows.inbox_digest.inbox_digest", ("casework", "staff"), (_MORNINGS,)),
     Deployment("legal-clock", "flows.legal_clock.legal_clock", ("casework", "staff")),
+    Deployment("offboarding", "flows.offboarding.offboarding", ("casework", "customer")),
     Deployment(
         "onboard-reset-notice", "flows.onboard_reset_notice.onboard_reset_notice", ("casework", "customer"), (_RESETS,)
     ),
     Deployment("privacy-request", "flows.privacy_request.privacy_request", ("casework", "customer")),
     Deployment("refund-escalation", "flows.refund_escalation.refund_escalation", ("casework", "customer")),
     Deployment("review-escalation", "flows.review_escalation.review_escalation", ("casework", "customer")),
+    Deployment("schedule-review", "flows.schedule_review.schedule_review", ("casework", "staff")),
+    Deployment("support-day", "flows.support_day.support_day", ("casework", "staff")),
+    Deployment("support-week", "flows.support_week.support_week", ("casework", "staff"), (_WEEKS,)),
     Deployment("tier2-intake", "flows.tier2_intake.tier2_intake", ("casework", "staff")),
 )
+
+_OF_A_REP = {"schedule-review": reviews_of, "support-day": days_of}
+"""What each rep has, and when: a function of the rep, whose holidays and leave the case itself looks at."""
+
+
+def deployed(reps: Iterable[Rep]) -> tuple[Deployment, ...]:
+    """What is deployed, with a schedule for each of these reps in their own zone."""
+    reps = tuple(reps)
+
+    def schedules(process: str) -> tuple[Schedule, ...]:
+        crons_of = _OF_A_REP.get(process, lambda _: ())
+        return tuple(Schedule(one.cron, one.zone, {"rep": rep.id}) for rep in reps for one in crons_of(rep))
+
+    return tuple(replace(one, schedules=(*one.schedules, *schedules(one.process))) for one in DEPLOYMENTS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -20,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from policies.numbers import WallTime
 
-__all__ = ["WEEKDAYS", "Hours", "Leave", "Off", "Rep", "Weekday", "moment", "week_of"]
+__all__ = ["WEEKDAYS", "Cron", "Hours", "Leave", "Off", "Rep", "Weekday", "moment", "week_of"]
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
@@ -90,7 +91,7 @@ class Rep(_Fact):
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{zone!r} is not a time zone") from error
+            raise ValueError("is not a time zone of the IANA database") from error
         return zone
 
     @model_validator(mode="after")
@@ -137,6 +138,14 @@ class Rep(_Fact):
     def working_days(self, day: date) -> Iterator[date]:
         """The working days from `day` on, of one year: none for somebody without hours."""
         return (at for n in range(_SEARCH_DAYS) if self.off(at := day + n * _DAY) is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A schedule: five fields of cron, on the wall clock of an IANA zone."""
+
+    cron: str
+    zone: str
 
 
 def moment(day: date, wall: time, zone: ZoneInfo) -> datetime:

@@ -16,7 +16,7 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from policies.rep_days import Off, Rep, week_of
+from policies.rep_days import Cron, Off, Rep, week_of
 from policies.schedule_review_numbers import NUMBERS, ScheduleReviewNumbers
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "after_coordinator",
     "compare",
     "corrections",
+    "crons",
     "decide",
     "plan",
     "said",
@@ -193,6 +194,17 @@ def plan(rep: Rep, week: date, numbers: ScheduleReviewNumbers = NUMBERS) -> Plan
     silent = later[min(numbers.silence_working_days, len(later)) - 1]
     reminders = [at for at in later[numbers.reminder_working_days - 1 :] if at < silent]
     return Plan(rep.id, monday, starts[0], reminders[0] if reminders else None, silent)
+
+
+def crons(rep: Rep) -> tuple[Cron, ...]:
+    """When a rep's reviews are opened: on Mondays, when the earliest of the hours start; nobody without hours has any.
+
+    The case waits until the plan asks.
+    """
+    if not rep.hours:
+        return ()
+    at = min(one.starts for one in rep.hours)
+    return (Cron(f"{at.minute} {at.hour} * * mon", rep.zone),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
-from policies.rep_days import WEEKDAYS, Off, Rep
+from policies.rep_days import WEEKDAYS, Cron, Off, Rep
 from policies.support_day_numbers import NUMBERS, SupportDayNumbers
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "Attention",
     "CheckIn",
     "CheckInKind",
-    "Cron",
     "DayOff",
     "DayPlan",
     "Ending",
@@ -198,14 +197,6 @@ def next_plan(rep: Rep, after: date, numbers: SupportDayNumbers = NUMBERS) -> Da
     """The first working day after a date; None where there is none within a year."""
     plans = (plan(rep, day, numbers) for day in rep.working_days(after + timedelta(days=1)))
     return next((one for one in plans if isinstance(one, DayPlan)), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """A schedule: five fields of cron, on the wall clock of an IANA zone."""
-
-    cron: str
-    zone: str
 
 
 def crons(rep: Rep) -> tuple[Cron, ...]:

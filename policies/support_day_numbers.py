@@ -51,6 +51,12 @@ class HandOver(Numbers):
     most_lines: int = Field(ge=1, le=50, examples=[20])
 
 
+class Week(Numbers):
+    """When the week before is rolled up, on Mondays; `time_of_day` is UTC."""
+
+    time_of_day: WallTime = Field(examples=["12:00:00"])
+
+
 class Turns(Numbers):
     """A tool's words for whose turn it is."""
 
@@ -103,6 +109,7 @@ class SupportDayNumbers(Numbers):
     windows: Windows
     sign_off: SignOff
     hand_over: HandOver
+    week: Week
     turns: Tools
     availability: AvailabilityNames
     roles: Roles

@@ -122,12 +122,12 @@ def deploy(
     wiring.be_patient()
     wiring.prepare_prefect(settings)
     from casework.engine.prefect_deployments import WrongWorker, register
-    from deployments import DEPLOYMENTS
+    from deployments import deployed
 
     chosen = settings.prefect
     where = {"name": chosen.deployment, "work_pool": chosen.work_pool, "worker": worker or chosen.worker}
     try:
-        names = register(DEPLOYMENTS, **where, version=__version__)
+        names = register(deployed(settings.reps), **where, version=__version__)
     except WrongWorker as error:
         raise Stop(str(error)) from None
     if json:

@@ -120,7 +120,7 @@ def test_a_week(day: date) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"zone": "Atlantis"}, "not a time zone"),
+        ({"zone": "Atlantis"}, "is not a time zone"),
         ({"country": "XX"}, "no public holidays are known"),
         ({"country": "DE", "subdivision": "XX"}, "no public holidays are known"),
         ({"subdivision": "BE"}, "say of which country"),

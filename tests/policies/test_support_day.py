@@ -16,12 +16,11 @@ from pydantic import ValidationError
 from policies import support_day as policy
 from policies.messages import CATALOGUES
 from policies.numbers import NumbersError, load
-from policies.rep_days import WEEKDAYS, Hours, Leave, Off, Rep
+from policies.rep_days import WEEKDAYS, Cron, Hours, Leave, Off, Rep
 from policies.support_day import (
     NUMBERS,
     Attention,
     CheckInKind,
-    Cron,
     DayOff,
     DayPlan,
     Event,
