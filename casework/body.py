@@ -83,12 +83,18 @@ class Body:
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
-        """What is done inside belongs to `name` and is not part of the body's own order."""
-        outer, self._scope = self._scope, f"{self._scope}{name}>"
+        """What is done inside belongs to `name`, a key of this file, and is not part of the body's own order."""
+        outer, self._scope = self._scope, f"{name}>"
         try:
             yield
         finally:
             self._scope = outer
+
+    @contextmanager
+    def way(self, name: str) -> Iterator[None]:
+        """What is done inside has `name` before it, and is not part of the body's own order."""
+        with self.scope(self._scope + name):
+            yield
 
     def take(self, name: str) -> str:
         """The key of the next thing called `name`, after checking that the file has it at this place.

@@ -20,6 +20,7 @@ from casework.delivery.links import Links
 from casework.delivery.vaults import DropboxVault, OneDriveVault, S3Vault, Vault
 from casework.settings import (
     HubSpotSettings,
+    IntercomSettings,
     JiraSettings,
     OneDriveSettings,
     SalesforceSettings,
@@ -32,6 +33,7 @@ from casework.standins import dropbox_adapters
 from casework.systems import hubspot, kms, mail, s3
 from casework.systems.asana import Asana
 from casework.systems.dropbox import Dropbox
+from casework.systems.intercom import Intercom
 from casework.systems.jira import Jira
 from casework.systems.onedrive import App, OneDrive
 from casework.systems.product import ProductDatabase
@@ -77,6 +79,8 @@ def systems_of(settings: Settings) -> systems.Systems:
         connected = _with_salesforce(connected, settings.salesforce)
     if settings.hubspot.token is not None:
         connected = _with_hubspot(connected, settings.hubspot)
+    if settings.intercom.token is not None:
+        connected = _with_intercom(connected, settings.intercom)
     return connected
 
 
@@ -90,8 +94,11 @@ def _with_jira(connected: systems.Systems, site: JiraSettings) -> systems.System
         request_type_field=site.request_type_field,
         survey_response_field=chosen(site.survey_response_field),
     )
-    client = Jira(chosen(site.url), chosen(site.email), chosen(site.token))
-    return replace(connected, jira=client, places=replace(connected.places, jira=places))
+    around = replace(connected.places, jira=places)
+    if site.revenue_project is not None:
+        fields = (chosen(site.revenue_hours_field), chosen(site.revenue_day_field))
+        around = replace(around, revenue_board=systems.RevenueBoard(site.revenue_project, *fields))
+    return replace(connected, jira=Jira(chosen(site.url), chosen(site.email), chosen(site.token)), places=around)
 
 
 def _with_typeform(connected: systems.Systems, account: TypeformSettings) -> systems.Systems:
@@ -138,6 +145,17 @@ def _with_hubspot(connected: systems.Systems, account: HubSpotSettings) -> syste
         reserve=account.reserve,
     )
     return replace(connected, hubspot=client, places=replace(connected.places, hubspot=places))
+
+
+def _with_intercom(connected: systems.Systems, workspace: IntercomSettings) -> systems.Systems:
+    places = systems.IntercomPlaces(
+        conversation_page=chosen(workspace.conversation_page),
+        to_sales_tag=workspace.to_sales_tag,
+        topic_attribute=workspace.topic_attribute,
+        sales_address=chosen(workspace.sales_address),
+    )
+    client = Intercom(chosen(workspace.token), url=workspace.url)
+    return replace(connected, intercom=client, places=replace(connected.places, intercom=places))
 
 
 def _renamed(setting: str, renamed: Sequence[str], names: Callable[[Mapping[str, str]], T]) -> T:

@@ -18,6 +18,7 @@ from casework import wiring
 from casework.commands.site import plan
 from casework.demo_documents import Documents
 from casework.demo_export import Export
+from casework.demo_offboarding import Offboarding
 from casework.demo_privacy import Privacy
 from casework.demo_stage import DemoFailed, Stage
 from casework.players import PlayFailed
@@ -26,7 +27,7 @@ from casework.supervisor import Supervisor
 
 __all__ = ["PLAYS", "DemoFailed", "run"]
 
-PLAYS: Mapping[str, type[Stage]] = {one.process: one for one in (Export, Documents, Privacy)}
+PLAYS: Mapping[str, type[Stage]] = {one.process: one for one in (Export, Documents, Privacy, Offboarding)}
 """The plays by their process; the first is played when none is named."""
 
 

@@ -11,22 +11,29 @@ from casework.players import Download
 
 __all__ = ["Export"]
 
-TEAM, CUSTOMER, CSM = "team-104", "user-88", "staff-13"
 DELIVERABLE_BYTES = 50_000_000
 REASON = "We are moving to another vendor next quarter and want our data with us."
 
 
 @dataclass
 class Export(Stage):
-    """The play."""
+    """The play: whose data it is, who asks for it, and who agrees."""
 
     title = "a customer's data export, from ticket to certificate"
     process = "data-export"
 
+    team: str = "team-104"
+    customer: str = "user-88"
+    csm: str = "staff-13"
+
     def play(self) -> None:
         """The case, act by act."""
-        ticket = self.players.act("customer", "open_ticket", user_id=CUSTOMER)
+        ticket = self.players.act("customer", "open_ticket", user_id=self.customer)
         self.says("customer", f"writes a mail: it becomes Zendesk ticket {ticket}, tagged data_export")
+        self.make(ticket)
+
+    def make(self, ticket: int) -> None:
+        """What follows when the ticket is there, whoever has opened it."""
         self.case_id = self.until("the case to open", self.opened)
         self.console.print(f"         Prefect UI: {self.page}")
         self.until("the question for the reason", lambda: self.waiting("reason"))
@@ -54,7 +61,7 @@ class Export(Stage):
 
     def approve(self, ticket: int) -> None:
         """The CSM presses the button in Slack, or the person at the terminal decides."""
-        asked = self.until("the message in Slack", lambda: self.players.asked(ticket, CSM))
+        asked = self.until("the message in Slack", lambda: self.players.asked(ticket, self.csm))
         self.console.print(
             f"         decision link: {asked.link}\n         or the form in the Prefect UI, code {asked.code}"
         )
@@ -62,7 +69,7 @@ class Export(Stage):
             self.console.print("[bold]You are the CSM.[/] Decide there; this goes on when you have.")
             self.until("your decision", lambda: not self.waiting("approval"), patience=3600)
             return
-        self.players.act("csm", "press", channel=asked.channel, action_id="decide:verdict=approve", staff_id=CSM)
+        self.players.act("csm", "press", channel=asked.channel, action_id="decide:verdict=approve", staff_id=self.csm)
         self.says("CSM", "presses Approve in Slack")
 
     def deliver(self) -> None:
@@ -70,7 +77,7 @@ class Export(Stage):
         task = self.result("asana.open_task")
         if self.me:
             self.console.input("[bold]You are the engineer.[/] Press Enter to make the export. ")
-        place = {"bucket": "engineering-drop", "prefix": f"exports/{self.case_id}/", "team_id": TEAM}
+        place = {"bucket": "engineering-drop", "prefix": f"exports/{self.case_id}/", "team_id": self.team}
         self.players.act("engineer", "place_deliverable", **place, size_bytes=DELIVERABLE_BYTES)
         self.players.act("engineer", "complete", task=task)
         self.says("engineer", f"puts {DELIVERABLE_BYTES // 1_000_000} MB into the drop and completes the Asana task")
@@ -80,13 +87,13 @@ class Export(Stage):
         address = self.until("the link on the ticket", lambda: self.players.link(ticket))
         if self.me:
             self.console.print(f"[bold]You are the customer.[/] Open {address} and have the code sent.")
-            self.until("the code", lambda: self.players.mailed_code(CUSTOMER), patience=3600)
-            self.console.print(f"         the code in the mailbox: {self.players.mailed_code(CUSTOMER)}")
+            self.until("the code", lambda: self.players.mailed_code(self.customer), patience=3600)
+            self.console.print(f"         the code in the mailbox: {self.players.mailed_code(self.customer)}")
             self.until("your download", lambda: not self.waiting("download"), patience=3600)
             return
         browser = Download(self.players, address)
         browser.send_code()
-        browser.claim(self.until("the code in the mailbox", lambda: self.players.mailed_code(CUSTOMER)))
+        browser.claim(self.until("the code in the mailbox", lambda: self.players.mailed_code(self.customer)))
         self.says("customer", "opens the link and types the code that came by mail")
         with self.progress("downloaded") as bar:
             while browser.go_on():

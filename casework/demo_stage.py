@@ -93,15 +93,12 @@ class Stage:
 
     # -- what can be seen from outside
 
-    def waiting(self, key: str) -> bool:
-        """Whether the question is open."""
+    def waiting(self, key: str) -> str | None:
+        """The question with this key that is open (`customer/2`), if one is."""
+        same = (waits.c.case_id == self.case_id, waits.c.state == "open", waits.c.wait.startswith(f"{key}/"))
         with self.files.reading() as connection:
-            found = connection.execute(
-                select(waits.c.wait).where(
-                    waits.c.case_id == self.case_id, waits.c.state == "open", waits.c.wait.startswith(f"{key}/")
-                )
-            ).first()
-        return found is not None
+            found: str | None = connection.execute(select(waits.c.wait).where(*same)).scalar()
+            return found
 
     def opened(self) -> str | None:
         """The id of the play's case, once its file is open."""

@@ -21,6 +21,7 @@ from casework.case import Kind
 from casework.people import ANY, Person, Quorum
 from casework.schedule import mark_at
 from casework.schema import cases, entries, waits
+from casework.until import Nothing
 
 __all__ = ["Found", "Question", "open_questions", "page_of", "put_to", "reached", "readers", "waiting"]
 
@@ -103,7 +104,7 @@ def open_questions(
     """
     givers = {person: [one.id for one in others] for person, others in stand_ins(connection, now).items()}
     # A case that ends withdraws what it has asked, so the cases need not be looked at for what is open.
-    wanted: list[ColumnElement[bool]] = [waits.c.state == "open"]
+    wanted: list[ColumnElement[bool]] = [waits.c.state == "open", waits.c.form != Nothing.form_name()]
     for column, value in ((cases.c.process, process), (waits.c.role, role), (cases.c.account, account)):
         if value is not None:
             wanted.append(column == value)

@@ -54,15 +54,18 @@ class Occurrence:
 class Occurrences(Store):
     """What was asked to be started in one database."""
 
-    def occurrence(self, process: str, subject: str, parameters: Mapping[str, Any]) -> tuple[Occurrence, bool]:
+    def occurrence(
+        self, process: str, subject: str, parameters: Mapping[str, Any], *, again: bool = True
+    ) -> tuple[Occurrence, bool]:
         """The running occurrence of `process` for `subject`, or the next one, and whether it is new.
 
+        With `again=False` there is no next one: one that is over is given as it is.
         Two callers at the same instant get the same occurrence: the loser of the race reads the winner's.
         """
 
         def ask(connection: Connection) -> tuple[Occurrence, bool]:
             latest = self._latest(connection, process, subject)
-            if latest and (latest.case_id is None or self._is_open(connection, latest.case_id)):
+            if latest and (not again or latest.case_id is None or self._is_open(connection, latest.case_id)):
                 return latest, False
             return self._add(connection, process, subject, parameters, latest, None), True
 
@@ -90,6 +93,11 @@ class Occurrences(Store):
             )
         )
         return Occurrence(process, subject, number, dict(parameters), case_id)
+
+    def latest(self, process: str, subject: str) -> Occurrence | None:
+        """The newest occurrence of `process` for `subject`, over or not."""
+        with self.reading() as connection:
+            return self._latest(connection, process, subject)
 
     def _latest(self, connection: Connection, process: str, subject: str) -> Occurrence | None:
         row = connection.execute(

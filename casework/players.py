@@ -63,8 +63,11 @@ class Players:
         found: list[dict[str, str]] = _ok(asked).json()
         return found
 
-    def asked(self, ticket: int | str, staff: str) -> Asked | None:
-        """The newest Slack message that asks this colleague something about a ticket; None when there is none."""
+    def asked(self, ticket: int | str, staff: str, question: str = "") -> Asked | None:
+        """The newest Slack message that asks this colleague something about a ticket, or deal; None when there is none.
+
+        With `question` (`last-day`) only what asks that counts.
+        """
         state = self.state()
         person = state["roster"]["staff"][staff]["slack_id"]
         for channel, one in state["slack"]["channels"].items():
@@ -73,7 +76,7 @@ class Players:
             for message in reversed(state["slack"]["messages"][channel]):
                 text = "\n".join(block["text"]["text"] for block in message.get("blocks", []) if "text" in block)
                 link, code = DECISION.search(text), CODE.search(text)
-                if link and code and re.search(rf"\b{ticket}\b", text):
+                if link and code and re.search(rf"\b{ticket}\b", text) and (not question or f"`{question}`" in text):
                     return Asked(channel, message["ts"], link[1], code[1])
         return None
 

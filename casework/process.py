@@ -11,7 +11,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, get_type_hints
@@ -22,7 +22,7 @@ from casework import clock, parking, runtime
 from casework import step as steps
 from casework.answer import withdraw
 from casework.body import Body, EndedEarly, Halted, Waiting, current
-from casework.case import Case, Entry, Fenced, Kind
+from casework.case import Case, CaseUnknown, Entry, Fenced, Kind
 from casework.engine import EngineAway, Pause, Standing
 from casework.story import markdown, moment
 from casework.systems.errors import SystemFault
@@ -72,7 +72,9 @@ class Process:
         """One leg of the case that the engine is running."""
         around = runtime.current()
         case_id = around.engine.case_id()
-        case, entries = around.files.begin_leg(case_id, self.name, parameters, self.subject_of(parameters))
+        case, entries = around.files.begin_leg(
+            case_id, self.name, parameters, self._subject(around, case_id, parameters)
+        )
         if case.closed_at is not None:
             return around.engine.ended(case.ending or "", early=case.ending == UNWOUND)
         body = Body(around, case, entries)
@@ -90,6 +92,13 @@ class Process:
                     push(around, case_id)
                 raise
         return around.engine.ended(outcome, early=outcome == UNWOUND)
+
+    def _subject(self, around: runtime.Runtime, case_id: str, parameters: Mapping[str, Any]) -> str:
+        """What the case is about: a function says it when the case opens, and is not asked again."""
+        if not isinstance(self.subject, str):
+            with suppress(CaseUnknown):
+                return around.files.case(case_id).subject
+        return self.subject_of(parameters)
 
     def _run(self, body: Body, parameters: Mapping[str, Any]) -> str | Pause:
         with body.running():

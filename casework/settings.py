@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,6 +180,9 @@ class JiraSettings(_Section):
     organizations_field: str = Field("customfield_10002", pattern=_FIELD, examples=["customfield_10002"])
     request_type_field: str = Field("customfield_10010", pattern=_FIELD, examples=["customfield_10010"])
     survey_response_field: str | None = Field(None, pattern=_FIELD, examples=["customfield_10060"])
+    revenue_project: str | None = Field(None, pattern=_PROJECT, examples=["REV"])
+    revenue_hours_field: str | None = Field(None, pattern=_FIELD, examples=["customfield_10070"])
+    revenue_day_field: str | None = Field(None, pattern=_FIELD, examples=["customfield_10071"])
 
 
 class TypeformSettings(_Section):
@@ -232,6 +237,23 @@ class HubSpotSettings(_Section):
     hold_stage: str | None = Field(None, pattern=_NUMBER, examples=["900120"])
     names: Names = Field((), examples=[["deals.contract_end_date = end_of_service"]])
     reserve: float = Field(0.05, ge=0, lt=1, examples=[0.05])
+
+
+class IntercomSettings(_Section):
+    """One workspace, by the access token of a private app; without one there is none.
+
+    `url` is that of the workspace's region, `webhook_secret` the app's client secret. Colleagues hand a conversation
+    over to sales by the tag `to_sales_tag`; `topic_attribute` is the name of the attribute that holds its topic.
+    `sales_address` is added to a conversation that is handed over.
+    """
+
+    url: Address = Field("https://api.intercom.io", examples=["https://api.eu.intercom.io"])
+    token: SecretStr | None = Field(None, examples=["the private app's access token"])
+    webhook_secret: SecretStr | None = Field(None, examples=["the app's client secret"])
+    conversation_page: str | None = Field(None, examples=["https://inbox.example/a/inbox/conversation/{conversation}"])
+    to_sales_tag: str = Field("to-sales", min_length=1, examples=["to-sales"])
+    topic_attribute: str = Field("Topic", min_length=1, examples=["Topic"])
+    sales_address: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$", examples=["sales@support.example"])
 
 
 class DropboxSettings(_Section):
@@ -325,15 +347,18 @@ _REP = {
     "id": "staff-14",
     "zone": "America/New_York",
     "country": "US",
+    "subdivision": "NY",
     "hours": [{"days": ["monday", "tuesday"], "starts": "09:00", "ends": "17:00"}],
+    "leave": [{"first": "2026-12-24", "last": "2026-12-31"}],
     "environments": [{"name": "help-desk", "tool": "hubspot", "queue": "0"}],
+    "jira_account": "712020:0a1b2c3d",
 }
 
 
 def _once_each(reps: tuple[Rostered, ...]) -> tuple[Rostered, ...]:
-    ids = [one.id for one in reps]
-    if len(set(ids)) < len(ids):
-        raise ValueError("a rep stands twice")
+    twice = [one for one, times in Counter(rep.id for rep in reps).items() if times > 1]
+    if twice:
+        raise ValueError(f"more than one table has the id {', '.join(twice)}")
     return reps
 
 
@@ -361,6 +386,7 @@ class Settings(BaseSettings):
     typeform: TypeformSettings = TypeformSettings()
     salesforce: SalesforceSettings = SalesforceSettings()
     hubspot: HubSpotSettings = HubSpotSettings()
+    intercom: IntercomSettings = IntercomSettings()
     dropbox: DropboxSettings = DropboxSettings()
     onedrive: OneDriveSettings = OneDriveSettings()
     s3: S3Settings = S3Settings()
@@ -437,8 +463,11 @@ def load(file: Path | None = None, *, running: bool = True) -> Loaded:
     try:
         settings = Settings(**_merge(from_run, stated))
     except ValidationError as error:
-        problems = [_say(problem, origins) for problem in error.errors(include_input=False, include_url=False)]
-        raise SettingsWrong("\n".join(problems)) from None
+        problems = error.errors(include_input=False, include_url=False)
+        # What is wrong with a list because of one of its members is said of the member.
+        places = [problem["loc"] for problem in problems]
+        inner = [one for one in problems if not any(at[:-1] == one["loc"] for at in places)]
+        raise SettingsWrong("\n".join(_say(problem, origins, stated) for problem in inner)) from None
     return Loaded(settings, path if path.is_file() else None, origins)
 
 
@@ -488,7 +517,8 @@ def _environment() -> dict[str, Any]:
     except (SettingsError, ValueError):
         raise SettingsWrong(
             f"The environment's {PREFIX}… variables cannot be read. Lists are written with commas: "
-            f"{variable('roles.operators')}=staff-41,staff-42."
+            f"{variable('roles.operators')}=staff-41,staff-42. {variable('reps')} is a list in JSON: "
+            f"{json.dumps([{name: _REP[name] for name in ('id', 'zone', 'hours')}])}."
         ) from None
 
 
@@ -547,20 +577,46 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def _say(problem: Any, origins: Mapping[str, str]) -> str:
+_PLAINLY = {"missing": "is missing", "tuple_type": "must be a list", "too_short": "must not be empty"}
+"""Problems that pydantic names by its own types."""
+
+
+def _say(problem: Any, origins: Mapping[str, str], stated: Mapping[str, Any]) -> str:
     parts = [str(part) for part in problem["loc"]]
-    name = ".".join(parts[:2]) if _is_section(_annotation(parts[0])) else parts[0]
-    where = origins.get(name) or origins.get(".".join(parts))
-    # In a table that may stand several times the place says which one, counted from 0.
-    place = name if _is_section(_annotation(parts[0])) else ".".join(parts)
+    in_section = _is_section(_annotation(parts[0]))
+    name = ".".join(parts[:2]) if in_section else parts[0]
+    inside = (where for known, where in origins.items() if known.startswith(f"{name}."))
+    where = origins.get(name) or next(inside, None)
+    # In a table that may stand several times the place says which one, counted from 0, and whose it is.
+    place = name if in_section else ".".join(parts) + _whose(problem["loc"], stated)
     said = f"{place}{f' (from {where})' if where else ''}"
     if problem["type"] == "extra_forbidden":
         known = _fields(parts[:-1])
         return f"{said}: there is no such setting. Known here: {', '.join(known)}."
-    what = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    what = _PLAINLY.get(problem["type"]) or problem["msg"].removeprefix("Value error, ").rstrip(".")
     if name in Settings.model_fields and _is_section(_annotation(name)):
         return f"{said}: {what}. It is a section: [{name}]."
-    return f"{said}: {what}. Example: {example(name)}"
+    return f"{said}: {what}. Example: {example(name) if len(parts) < 3 or in_section else _example_within(parts)}"
+
+
+def _whose(place: tuple[int | str, ...], stated: Mapping[str, Any]) -> str:
+    """Whose table it is, where it has an id."""
+    if len(place) < 2:
+        return ""
+    try:
+        known = stated[str(place[0])][place[1]]["id"]
+    except (LookupError, TypeError):
+        return ""
+    return f" of {known}" if isinstance(known, str) and re.fullmatch(r"[\w.-]{1,64}", known) else ""
+
+
+def _example_within(parts: list[str]) -> str:
+    """How one part of a table that may stand several times is written: `zone = "America/New_York"`."""
+    value = (Settings.model_fields[parts[0]].examples or [""])[0]
+    for part in parts[1:]:
+        value = value[0] if part.isdigit() else value[part]
+    named = [part for part in parts if not part.isdigit()]
+    return f"{named[-1]} = {_toml(value if not parts[-1].isdigit() else [value])}"
 
 
 def _fields(path: list[str]) -> Mapping[str, Any]:

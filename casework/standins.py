@@ -18,7 +18,9 @@ from requests.adapters import HTTPAdapter
 
 from casework.sandbox import seed_documents as documents
 from casework.sandbox import seed_escalations as escalations
+from casework.sandbox import seed_hours as hours
 from casework.sandbox import seed_offboarding as offboarding
+from casework.sandbox import seed_transfer as transfer
 from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
 from casework.sandbox.world import CREDENTIALS
 from casework.settings import Settings
@@ -59,7 +61,11 @@ def _rep(staff_id: str, zone: str, country: str, subdivision: str | None) -> Ros
         country=country,
         subdivision=subdivision,
         hours=(Hours(days=_WEEK, starts=time(9), ends=time(17)),),
-        environments=(Environment(name="help-desk", tool=Tool.HUBSPOT, queue=offboarding.SUPPORT),),
+        environments=(
+            Environment(name="help-desk", tool=Tool.HUBSPOT, queue=offboarding.SUPPORT),
+            Environment(name="chat", tool=Tool.INTERCOM, queue=transfer.TEAM),
+        ),
+        jira_account=hours.account(staff_id),
     )
 
 
@@ -111,6 +117,9 @@ def with_standins(settings: Settings) -> Settings:
             "organizations_field": documents.ORGANIZATIONS,
             "request_type_field": documents.REQUEST_TYPE,
             "survey_response_field": documents.SURVEY_RESPONSE,
+            "revenue_project": hours.REVENUE,
+            "revenue_hours_field": hours.HOURS,
+            "revenue_day_field": hours.DAY,
         },
         "typeform": {
             "url": f"{root}/typeform",
@@ -140,6 +149,15 @@ def with_standins(settings: Settings) -> Settings:
             "our_turn_stage": offboarding.OUR_TURN,
             "hold_stage": offboarding.HOLD,
             "names": (),
+        },
+        "intercom": {
+            "url": f"{root}/intercom",
+            "token": secret["intercom_token"],
+            "webhook_secret": secret["intercom_client_secret"],
+            "conversation_page": f"{root}/intercom/inbox/conversation/{{conversation}}",
+            "to_sales_tag": transfer.TO_SALES,
+            "topic_attribute": transfer.TOPIC,
+            "sales_address": transfer.SALES,
         },
         "dropbox": {"token": secret["dropbox_token"], "sandbox_url": f"{root}/dropbox"},
         "onedrive": {

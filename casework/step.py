@@ -26,8 +26,9 @@ from casework import body as leg
 from casework import clock, parking, runtime
 from casework.case import Entry, Kind
 from casework.confidential import ConfidentialText
+from casework.engine import EngineAway
 from casework.people import Invitation
-from casework.systems.errors import SystemFault
+from casework.systems.errors import SystemFault, Temporary
 
 __all__ = [
     "Fault",
@@ -41,6 +42,7 @@ __all__ = [
     "lookup",
     "progress",
     "public_address",
+    "publish",
     "reference",
     "rota",
     "step",
@@ -296,6 +298,20 @@ def hook_address(vendor: str) -> str:
 def progress(done: int, of: int, what: str) -> None:
     """Show in the engine's pages how far a long step is."""
     runtime.current().engine.progress(case_id(), what, done, of)
+
+
+def publish(key: str, text: str, description: str) -> None:
+    """Show a page of this case's own making (Markdown, ids only) in the engine's pages, or bring it up to date.
+
+    There is one page by a key (lowercase letters, digits and `-`), whichever cases publish it.
+
+    Raises:
+        Temporary: the engine is away.
+    """
+    try:
+        runtime.current().engine.publish(case_id(), key, text, description)
+    except EngineAway:
+        raise Temporary("the engine", f"show the page {key}", "it is away") from None
 
 
 def words(text: ConfidentialText) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from casework.case import Case, Entry, Kind
+from casework.until import Nothing
 
 __all__ = ["Line", "markdown", "moment", "timeline"]
 
@@ -42,23 +43,37 @@ class Line:
 def timeline(entries: Sequence[Entry], *, whole: bool = False) -> list[Line]:
     """The story of a case; with `whole` also beginnings of steps, looked-up facts and the clock's readings."""
     told = []
+    rests = {entry.key for entry in entries if _rests(entry)}
     for entry in entries:
         if not whole and (
             entry.kind in (Kind.STEP_BEGUN, Kind.ANSWER_OFFERED, Kind.LOOKUP_DONE)
-            or (entry.kind is Kind.STEP_DONE and ">" in entry.key and "tell:" not in entry.key)
+            or (entry.kind is Kind.STEP_DONE and _of_a_question(entry.key) and "tell:" not in entry.key)
+            or (entry.kind is Kind.DEADLINE_PASSED and entry.key in rests)
         ):
             continue
         told.append(Line(entry.at, _SIGNS.get(entry.kind, "·"), _say(entry)))
     return told
 
 
+def _of_a_question(key: str) -> bool:
+    """Whether it was done for a question (`morning/1>reminder-1:staff-7>…`), and not on a way of the body itself."""
+    return "/" in key.rpartition(">")[0]
+
+
+def _rests(entry: Entry) -> bool:
+    """Whether this is the beginning of a rest, in which nobody is asked."""
+    return entry.kind is Kind.QUESTION_ASKED and entry.payload.get("form") == Nothing.form_name()
+
+
 def _say(entry: Entry) -> str:
     payload = entry.payload
     key = entry.key.removesuffix("/1")
-    question = entry.key.partition(">")[0].removesuffix("/1")
+    question = entry.key.rpartition(">")[0].removesuffix("/1")
     match entry.kind:
         case Kind.OPENED:
             return f"{payload['process']} opened for {payload['subject']} (occurrence {payload['occurrence']})"
+        case Kind.QUESTION_ASKED if _rests(entry):
+            return f"{key}: rests until {moment(payload['due'])}"
         case Kind.QUESTION_ASKED:
             mark = "".join(f", {words} from {moment(since)}" for since, words in payload.get("marks", ()) if words)
             return f"{key}: asked {payload['role']} ({', '.join(payload['who'])}), until {moment(payload['due'])}{mark}"

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, Field, create_model
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from casework import body as leg
 from casework import clock
@@ -259,10 +259,14 @@ def _tell(body: leg.Body, name: str, wait: Wait, row: Any) -> list[Person]:
             _escalate(body, name, role)
             row = _row(body, name)
     asked = [Person.model_validate(person) for person in row.who]
-    with body.runtime.files.writing() as connection:
+
+    def invited(connection: Connection) -> tuple[list[Person], list[Invitation]]:
         standing_in = stand_ins(connection, now)
         people = list({person.id: person for one in asked for person in (one, *standing_in.get(one.id, ()))}.values())
-        invitations = invite(connection, body.case_id, name, people)
+        return people, invite(connection, body.case_id, name, people)
+
+    # A leg that this one has overtaken may be inviting the same people.
+    people, invitations = body.runtime.files.contested(invited)
     if wait.announce is not None:
         for invitation in invitations:
             with body.scope(f"{name}>tell:{invitation.person.id}"):

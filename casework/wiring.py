@@ -27,6 +27,7 @@ from casework.connections import chosen, delivery_of, plain, systems_of
 from casework.database import connect as connect_database
 from casework.database import migrate
 from casework.delivery.keys import read_secret_file
+from casework.reception_hubspot import hubspot_changes, offboarding_starter
 from casework.reception_jira import survey_starter
 from casework.reception_salesforce import escalation_starter, salesforce_changes
 from casework.runtime import Runtime
@@ -79,6 +80,7 @@ NEEDED_WITH = {
         *("jira.email", "jira.token", "jira.issue_page"),
         *("jira.needs_configuration_field", "jira.survey_response_field"),
     ),
+    "jira.revenue_project": ("jira.url", "jira.revenue_hours_field", "jira.revenue_day_field"),
     "typeform.token": ("typeform.survey_form",),
     "salesforce.url": ("salesforce.client_id", "salesforce.case_page"),
     "salesforce.private_key": ("salesforce.username",),
@@ -86,6 +88,7 @@ NEEDED_WITH = {
         *("hubspot.deal_page", "hubspot.ticket_page", "hubspot.offboarding_pipeline"),
         *("hubspot.our_turn_stage", "hubspot.hold_stage"),
     ),
+    "intercom.token": ("intercom.conversation_page", "intercom.sales_address"),
 }
 """What else a system needs that a deployment may do without, where the setting that brings it in is set."""
 
@@ -271,11 +274,13 @@ def gateway(wired: Wired) -> Gateway:
             reception.starter(wired.runtime, wired.systems.zendesk),
             survey_starter(wired.runtime, wired.systems),
             escalation_starter(wired.runtime, wired.systems),
+            offboarding_starter(wired.runtime, wired.systems),
             reception.link_notes(wired.delivery.links, wired.systems.zendesk),
         ),
         code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),
         own_zendesk_id=reception.own_account(wired.systems.zendesk),
         own_jira_id=lambda: wired.systems.jira.known_own_id if settings.jira.url else None,
+        own_intercom_id=lambda: wired.systems.intercom.colleagues.known_own_id if settings.intercom.token else None,
         own_salesforce_id=lambda: wired.systems.salesforce.known_own_id if settings.salesforce.url else None,
         tell_slack=reception.tell_slack if settings.slack.signing_secret else None,
         open_modal=wired.systems.slack.open_view if settings.slack.signing_secret else None,
@@ -284,6 +289,8 @@ def gateway(wired: Wired) -> Gateway:
         typeform_secret=plain(settings.typeform.webhook_secret),
         salesforce_secret=plain(settings.salesforce.webhook_secret),
         hubspot_secret=plain(settings.hubspot.webhook_secret),
+        hubspot_changes=hubspot_changes(wired.systems) if settings.hubspot.token else None,
+        intercom_secret=plain(settings.intercom.webhook_secret),
         salesforce_changes=salesforce_changes(wired.systems.salesforce) if settings.salesforce.url else None,
         slack_secret=plain(settings.slack.signing_secret),
         slack_origins=settings.slack.response_origins,
@@ -306,6 +313,7 @@ def subject_page(settings: Settings) -> Callable[[str], str | None]:
         "salesforce:case": settings.salesforce.case_page,
         "hubspot:deal": settings.hubspot.deal_page,
         "hubspot:ticket": settings.hubspot.ticket_page,
+        "intercom:conversation": settings.intercom.conversation_page,
     }
 
     def page(subject: str) -> str | None:

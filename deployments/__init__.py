@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from policies.data_export import NUMBERS as DATA_EXPORT
 from policies.document_change import NUMBERS as DOCUMENT_CHANGE
 from policies.inbox_digest import NUMBERS as INBOX_DIGEST
-from policies.rep_days import Rep
+from policies.rota import Rostered
 from policies.schedule_review import crons as reviews_of
 from policies.support_day import NUMBERS as SUPPORT_DAY
 from policies.support_day import crons as days_of
@@ -77,7 +77,7 @@ _OF_A_REP = {"schedule-review": reviews_of, "support-day": days_of}
 """What each rep has, and when: a function of the rep, whose holidays and leave the case itself looks at."""
 
 
-def deployed(reps: Iterable[Rep]) -> tuple[Deployment, ...]:
+def deployed(reps: Iterable[Rostered]) -> tuple[Deployment, ...]:
     """What is deployed, with a schedule for each of these reps in their own zone."""
     reps = tuple(reps)
 

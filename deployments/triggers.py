@@ -1,5 +1,5 @@
 """What starts a process: a tag on a ticket of Zendesk, how the summary of one of Jira begins, the tier of a case of
-Salesforce.
+Salesforce, the status of a deal of HubSpot.
 
 A hook is only a hint; the ticket is read before a start.
 """
@@ -12,7 +12,18 @@ from typing import Literal
 from policies.document_change import NUMBERS as DOCUMENT_CHANGE
 from policies.tier2_intake import Process
 
-__all__ = ["ESCALATIONS", "INTAKE", "LOST_SURVEY", "TITLES", "TRIGGERS", "Title", "Trigger", "started_by", "titled"]
+__all__ = [
+    "ESCALATIONS",
+    "INTAKE",
+    "LOST_SURVEY",
+    "OFFBOARDING",
+    "TITLES",
+    "TRIGGERS",
+    "Title",
+    "Trigger",
+    "started_by",
+    "titled",
+]
 
 ENDED = frozenset({"solved", "closed"})
 
@@ -52,6 +63,9 @@ ESCALATIONS = {
     Process.IDENTITY: ("identity-concern",),
 }
 """What is started, all at once, when the intake ends with a process."""
+
+OFFBOARDING = "offboarding"
+"""What a customer has whose deal's status in HubSpot asks for it, or who has a ticket in the offboarding pipeline."""
 
 
 def started_by(system: str, tags: tuple[str, ...], status: str) -> list[Trigger]:

@@ -93,11 +93,14 @@ class Question(StrEnum):
     HOUSEKEEPING = "housekeeping"
     STATUS_BACK = "status-back"
     GIVE_ACCESS_BACK = "give-access-back"
+    ENGINEERING_OVERDUE = "engineering-overdue"
 
     def role(self, numbers: OffboardingNumbers = NUMBERS) -> str:
-        """Who is asked first: the customer's representative, but for access, which only engineering can give back."""
+        """Who is asked first: the customer's representative, but for access, which only engineering can give back, and
+        for engineering itself, when neither it nor its lead has done what was asked."""
         roles = numbers.roles
-        return roles.engineering_lead if self is Question.GIVE_ACCESS_BACK else roles.representative
+        asked = {Question.GIVE_ACCESS_BACK: roles.engineering_lead, Question.ENGINEERING_OVERDUE: roles.operators}
+        return asked.get(self, roles.representative)
 
 
 class Waiting(StrEnum):
@@ -111,7 +114,7 @@ class Waiting(StrEnum):
 
 
 class Message(StrEnum):
-    """What is sent or written, by the names of the messages. `INVITATION` up to `CANCELLED` go to the customer."""
+    """What is sent or written, by the names of the messages. `INVITATION` up to `EXPORT_REQUEST` go to the customer."""
 
     INVITATION = "invitation"
     INTERVIEW_REMINDER = "interview-reminder"
@@ -120,6 +123,7 @@ class Message(StrEnum):
     OFFBOARDED = "offboarded"
     STAYED = "stayed"
     CANCELLED = "cancelled"
+    EXPORT_REQUEST = "export-request"
     INTERVIEW_TASK = "interview-task"
     DEACTIVATION_TASK = "deactivation-task"
     DEACTIVATION_REMINDER = "deactivation-reminder"
@@ -127,6 +131,7 @@ class Message(StrEnum):
     STILL_THERE = "still-there"
     CALLED_OFF = "called-off"
     NOTE_STARTED = "note-started"
+    NOTE_INTERVIEW = "note-interview"
     NOTE_PUT_BACK = "note-put-back"
 
 

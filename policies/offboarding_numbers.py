@@ -17,6 +17,7 @@ __all__ = ["NUMBERS", "OffboardingNumbers"]
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 PropertyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
+Link = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9._~/?=&%+:#-]{1,500}$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
 
 
@@ -62,6 +63,7 @@ class Roles(Numbers):
 class OffboardingNumbers(Numbers):
     """Every number of the offboarding; "days" are calendar days, "working_days" those of the office."""
 
+    interview_form: Link = Field(examples=["https://forms.example/offboarding"])
     interview_wait_days: Span = Field(examples=[14])
     interview_reminder_days: tuple[Span, ...] = Field(examples=[[3, 7]])
     data_wait_days: Span = Field(examples=[14])

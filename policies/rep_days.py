@@ -118,6 +118,14 @@ class Rep(_Fact):
         """
         return _aware(now).astimezone(ZoneInfo(self.zone)).date()
 
+    def wall(self, at: datetime) -> time:
+        """The time that the rep's clock shows at a moment (aware).
+
+        Raises:
+            ValueError: the moment has no time zone.
+        """
+        return _aware(at).astimezone(ZoneInfo(self.zone)).time().replace(fold=0)
+
     def at(self, day: date, wall: time) -> datetime:
         """The moment, in UTC, at which it is this time on that date; see `moment`."""
         return moment(day, wall, ZoneInfo(self.zone))

@@ -26,7 +26,10 @@ class Environment(BaseModel):
 
 
 class Rostered(Rep):
-    """A rep with the queues to look at, in order; `jira_account` is the account that their hours on the board have."""
+    """A rep with the queues to look at, in order.
+
+    To `jira_account` the issues with their hours are assigned on the revenue board; without one nobody reviews these.
+    """
 
     environments: tuple[Environment, ...] = ()
     jira_account: Annotated[str, Field(min_length=1, max_length=128)] | None = None

@@ -17,6 +17,8 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict, Field
 
 from policies.rep_days import Cron, Off, Rep, week_of
+from policies.rep_days import Hours as RepHours
+from policies.rota import Rostered
 from policies.schedule_review_numbers import NUMBERS, ScheduleReviewNumbers
 
 __all__ = [
@@ -42,8 +44,10 @@ __all__ = [
     "corrections",
     "crons",
     "decide",
+    "listed",
     "plan",
     "said",
+    "table",
 ]
 
 
@@ -92,7 +96,14 @@ class Message(StrEnum):
     HOURS = "hours"
     REMINDER = "reminder"
     QUESTION_HOURS = "question-hours"
+    ANSWERED = "answered"
+    UNANSWERED = "unanswered"
+    COORDINATOR = "coordinator"
+    COORDINATOR_REMINDER = "coordinator-reminder"
     QUESTION_COORDINATOR = "question-coordinator"
+    COORDINATOR_ANSWERED = "coordinator-answered"
+    COORDINATOR_UNANSWERED = "coordinator-unanswered"
+    RULED = "ruled"
     COMMENT_CONFIRMED = "comment-confirmed"
 
 
@@ -171,24 +182,30 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class NotAsked:
-    """The rep does not work in that week."""
+    """The rep does not work in that week, or not any more."""
 
     rep: str
     monday: date
 
 
-def plan(rep: Rep, week: date, numbers: ScheduleReviewNumbers = NUMBERS) -> Plan | NotAsked:
-    """The review of the week in which a date is: at the start of the hours of the rep's first working day in it.
+def plan(rep: Rep, opened: datetime, numbers: ScheduleReviewNumbers = NUMBERS) -> Plan | NotAsked:
+    """The review that is opened at a moment: of the week that the rep's calendar shows then.
 
-    Reminder and silence come at the start of the hours of later working days, and the next week's review ends the wait.
+    It asks when the hours of the rep's first working day in it start, or at once if that is past: of the days whose
+    hours are not over, so that nobody's time to answer is gone before they were asked. Reminder and silence come at the
+    start of the hours of later working days, and the next week's review ends the wait.
+
+    Raises:
+        ValueError: the moment has no time zone.
     """
-    monday, sunday = week_of(week)[0], week_of(week)[-1]
-    # The days of the week, and one more: there the next review asks.
-    found = list(islice(rep.working_days(monday), 8))
+    today = rep.today(opened)
+    monday, sunday = week_of(today)[0], week_of(today)[-1]
+    # At most the days of the week, the next one, on which the next review asks, and today, if that is over.
+    found = [day for day in islice(rep.working_days(today), 9) if rep.at(day, _hours(rep, day).ends) > opened]
     if not found or found[0] > sunday:
         return NotAsked(rep.id, monday)
     week_and_next = [day for day in found if day <= sunday] + [day for day in found if day > sunday][:1]
-    starts = [_start(rep, day) for day in week_and_next]
+    starts = [rep.at(day, _hours(rep, day).starts) for day in week_and_next]
     # Somebody who does not come back has no next working day: then the week itself ends the wait.
     later = starts[1:] or [rep.at(sunday, time(23, 59))]
     silent = later[min(numbers.silence_working_days, len(later)) - 1]
@@ -196,12 +213,12 @@ def plan(rep: Rep, week: date, numbers: ScheduleReviewNumbers = NUMBERS) -> Plan
     return Plan(rep.id, monday, starts[0], reminders[0] if reminders else None, silent)
 
 
-def crons(rep: Rep) -> tuple[Cron, ...]:
-    """When a rep's reviews are opened: on Mondays, when the earliest of the hours start; nobody without hours has any.
+def crons(rep: Rostered) -> tuple[Cron, ...]:
+    """When a rep's reviews are opened: on Mondays, when the earliest of the hours start.
 
-    The case waits until the plan asks.
+    Nobody without hours has any, nor who has no account on the board. The case waits until the plan asks.
     """
-    if not rep.hours:
+    if not rep.hours or rep.jira_account is None:
         return ()
     at = min(one.starts for one in rep.hours)
     return (Cron(f"{at.minute} {at.hour} * * mon", rep.zone),)
@@ -324,6 +341,31 @@ def after_coordinator(
     return Ended(Ending.CHANGED, "Schedule and board have the right hours.")
 
 
+def table(hours: Hours) -> dict[str, list[str] | str]:
+    """The variables of messages that show a week: its rows, but for days on which there is nothing, and the sums."""
+    rows = [row for row in hours.days if row.off is not Off.NO_HOURS or row.board]
+    weekly = hours.board is not None and all(row.board is None for row in hours.days)
+    return {
+        "days": [f"{row.day:%A}" for row in rows],
+        "scheduled": [said(row.scheduled) if row.off in (None, Off.NO_HOURS) else row.off.value for row in rows],
+        "board": ["week" if weekly else said(row.board) for row in rows],
+        "scheduled_total": said(hours.scheduled),
+        "board_total": said(hours.board),
+        "differs": "yes" if hours.differs else "no",
+    }
+
+
+def listed(found: Iterable[Correction]) -> dict[str, list[str]]:
+    """The variables of messages that say what would have to be changed."""
+    every = tuple(found)
+    return {
+        "where": [one.where.value for one in every],
+        "days": [f"{one.day:%A}" if one.day is not None else "week" for one in every],
+        "now": [said(one.minutes) for one in every],
+        "right": [said(one.right) for one in every],
+    }
+
+
 def said(minutes: int | None) -> str:
     """Hours and minutes as the messages say them: 6h30; `none` where there are none."""
     return "none" if minutes is None else f"{minutes // 60}h{minutes % 60:02}"
@@ -345,8 +387,8 @@ def _scheduled(rep: Rep, day: date) -> int:
     return (hours.ends.hour - hours.starts.hour) * 60 + hours.ends.minute - hours.starts.minute
 
 
-def _start(rep: Rep, day: date) -> datetime:
+def _hours(rep: Rep, day: date) -> RepHours:
     hours = rep.hours_on(day)
     if hours is None:
         raise ValueError(f"rep {rep.id} has no hours on {day}")
-    return rep.at(day, hours.starts)
+    return hours

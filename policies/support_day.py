@@ -71,6 +71,7 @@ class Ending(StrEnum):
     DONE = "done"
     MISSED = "missed"
     DAY_OFF = "day_off"
+    REPEATED = "repeated"
     CANCELLED = "cancelled"
 
 
@@ -82,8 +83,12 @@ class Message(StrEnum):
     CHECK_IN_REMINDER = "check-in-reminder"
     SIGN_OFF = "sign-off"
     SIGN_OFF_REMINDER = "sign-off-reminder"
+    QUESTION = "question"
+    SETTLED = "settled"
     SET_UNAVAILABLE = "set-unavailable"
+    BY_HAND = "by-hand"
     SUMMARY = "summary"
+    ROLL_UP = "roll-up"
 
 
 class Event(StrEnum):

@@ -85,15 +85,18 @@ class Tools(Numbers):
 
 
 class AvailabilityNames(Numbers):
-    """The values of HubSpot's availability."""
+    """The values of HubSpot's availability, and how long after the first try it is tried again."""
 
     available: Name = Field(examples=["available"])
     unavailable: Name = Field(examples=["away"])
+    again_minutes: tuple[Minutes, ...] = Field(examples=[[5, 15, 45]])
 
     @model_validator(mode="after")
     def _differ(self) -> Self:
         if self.available == self.unavailable:
             raise ValueError("availability: two different values are needed")
+        if list(self.again_minutes) != sorted(set(self.again_minutes)):
+            raise ValueError("again_minutes: each must be more than the one before")
         return self
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
+from enum import StrEnum
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from policies.rep_days import Off, week_of
-from policies.support_day import CheckInKind
+from policies.rep_days import Off, Rep, week_of
+from policies.support_day import CheckInKind, DayOff, plan
 
-__all__ = ["DayRecord", "WeekRow", "roll_up"]
+__all__ = ["DayRecord", "Ending", "WeekRow", "ending", "roll_up", "without_record"]
+
+
+class Ending(StrEnum):
+    """How a roll-up ends; `PUBLISHED` is followed by how many reps and how many days without a record."""
+
+    PUBLISHED = "published"
+    CANCELLED = "cancelled"
 
 
 class DayRecord(BaseModel):
@@ -88,6 +96,20 @@ def roll_up(records: Iterable[DayRecord], week: date) -> tuple[WeekRow, ...]:
     rows = [_row(rep, [one for one in kept if one.rep == rep]) for rep in sorted({one.rep for one in kept})]
     lefts = [row.our_turn for row in rows if row.our_turn is not None]
     return *rows, _row(None, kept).model_copy(update={"our_turn": sum(lefts) if lefts else None})
+
+
+def without_record(reps: Iterable[Rep], records: Iterable[DayRecord], week: date) -> tuple[tuple[str, date], ...]:
+    """The working days, in the week of a date, that have none: rep id and date, in order."""
+    known = {(one.rep, one.day) for one in records}
+    days = [(rep.id, day) for rep in reps for day in week_of(week) if not isinstance(plan(rep, day), DayOff)]
+    return tuple(sorted(set(days) - known))
+
+
+def ending(rows: Sequence[WeekRow], missing: Sequence[object]) -> str:
+    """How a roll-up ended."""
+    reps = sum(row.rep is not None for row in rows)
+    said = f"{Ending.PUBLISHED}: {reps} reps"
+    return f"{said}, {len(missing)} days without a record" if missing else said
 
 
 def _row(rep: str | None, records: list[DayRecord]) -> WeekRow:

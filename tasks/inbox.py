@@ -82,12 +82,18 @@ def open_for(person: Person, first: int) -> Waiting:
         total=found.total,
         processes=tuple(one.process for one in found.questions),
         subjects=tuple(_word(one.subject.rsplit(":", 1)[-1]) for one in found.questions),
-        questions=tuple(_word(one.wait.partition(">")[0].partition("/")[0]) for one in found.questions),
+        questions=tuple(_word(_name(one.wait)) for one in found.questions),
         times=tuple("overdue" if one.overdue else "due" for one in found.questions),
         due=tuple(one.due_at for one in found.questions),
         marks=tuple(_word(one.mark) if one.mark else "none" for one in found.questions),
         case_links=tuple(inbox.page_of(one.case_id) for one in found.questions),
     )
+
+
+def _name(wait: str) -> str:
+    """A question's own name: without the attempt and the way of the case on which it is asked."""
+    named = wait.partition("/")[0]
+    return "fault" if named.startswith("fault>") else named.rpartition(">")[2]
 
 
 def _word(name: str) -> str:

@@ -67,8 +67,13 @@ def tell_in_slack(person: Person, message: str, **values: object) -> MessageRef 
 @step(repeatable=True)
 def no_longer_needed(asked: MessageRef | None) -> None:
     """Say where a question stood, and take its buttons away, that the case ended without an answer to it."""
+    withdraw(asked)
+
+
+def withdraw(asked: MessageRef | None) -> None:
+    """As `no_longer_needed`, for a step of another kind."""
     if asked is not None:
-        _replace(asked, messages.render("common/question-withdrawn", case=case_id(), case_link=case_page()).body)
+        replace_text(asked, messages.render("common/question-withdrawn", case=case_id(), case_link=case_page()).body)
 
 
 @step(find=_find_asked, undo=no_longer_needed)
@@ -80,6 +85,19 @@ def ask_in_slack(
     Each button is an action and a label: `decide:verdict=approve` answers at once, `ask:verdict=deny` first asks
     for the rest of the form. Found again as `tell_in_slack` is.
     """
+    return _ask(invitation, message, buttons, values)
+
+
+def ask_once(
+    invitation: Invitation, message: str, buttons: tuple[tuple[str, str], ...], values: Mapping[str, object]
+) -> MessageRef | None:
+    """As `ask_in_slack`, for a step of another kind: unless that step has sent it before."""
+    return _find_asked(invitation) or _ask(invitation, message, buttons, values)
+
+
+def _ask(
+    invitation: Invitation, message: str, buttons: tuple[tuple[str, str], ...], values: Mapping[str, object]
+) -> MessageRef | None:
     code, link = code_and_link(invitation)
     wanted = messages.variables(message)
     secrets = {name: value for name, value in {"code": code, "link": link}.items() if name in wanted}
@@ -107,10 +125,11 @@ def show_outcome(shown: MessageRef, message: str, **values: object) -> None:
 
     A message that was deleted meanwhile has nothing to show.
     """
-    _replace(shown, messages.render(message, **values).body)
+    replace_text(shown, messages.render(message, **values).body)
 
 
-def _replace(shown: MessageRef, text: str) -> None:
+def replace_text(shown: MessageRef, text: str) -> None:
+    """Let a message say something else, without buttons. One that was deleted meanwhile is left so."""
     section = {"type": "section", "text": {"type": "mrkdwn", "text": text[:SECTION_CHARACTERS]}}
     try:
         current().slack.update(shown, text.splitlines()[0], [section])

@@ -1,11 +1,12 @@
 """What a question is about, wherever it is: a ticket of Zendesk (a number), one of Jira (a key, `SS-12`), a response to
-the survey that has no ticket (its form and token, `Dq8mYt2K/4n9x`), or a case of Salesforce (its id)."""
+the survey that has no ticket (its form and token, `Dq8mYt2K/4n9x`), a deal of HubSpot (its id, digits alone, as text),
+or a case of Salesforce (its id, which has letters)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tasks import jira, salesforce, typeform, zendesk
+from tasks import hubspot, jira, salesforce, typeform, zendesk
 
 __all__ = ["Ticket", "link_to", "note"]
 
@@ -21,6 +22,8 @@ def link_to(ticket: Ticket) -> str:
             return typeform.page_of(ticket)
         case str() if _is_issue(ticket):
             return jira.link_to(ticket)
+        case str() if _is_deal(ticket):
+            return hubspot.link_to(ticket)
     return salesforce.link_to(ticket)
 
 
@@ -33,6 +36,8 @@ def note(ticket: Ticket, message: str, **values: Any) -> int | str | None:
             return None
         case str() if _is_issue(ticket):
             return jira.note(ticket, message, **values)
+        case str() if _is_deal(ticket):
+            return hubspot.note(ticket, message, **values)
     return salesforce.note(ticket, message, **values)
 
 
@@ -42,3 +47,7 @@ def _is_response(ticket: str) -> bool:
 
 def _is_issue(ticket: str) -> bool:
     return "-" in ticket
+
+
+def _is_deal(ticket: str) -> bool:
+    return ticket.isdecimal()

@@ -13,7 +13,14 @@ from sqlalchemy import event
 
 from casework import authority
 from casework.board import SHOWN, Board
-from casework.settings import HubSpotSettings, JiraSettings, SalesforceSettings, Settings, ZendeskSettings
+from casework.settings import (
+    HubSpotSettings,
+    IntercomSettings,
+    JiraSettings,
+    SalesforceSettings,
+    Settings,
+    ZendeskSettings,
+)
 from casework.wiring import subject_page
 from tests.council import DAN
 from tests.desk import Desk
@@ -87,7 +94,11 @@ def test_a_ticket_has_a_page_and_nothing_else_has() -> None:
     hubspot = HubSpotSettings(
         deal_page="https://crm.example/0-3/{deal}", ticket_page="https://crm.example/0-5/{ticket}"
     )
-    pages = subject_page(Settings(zendesk=zendesk, jira=jira, salesforce=salesforce, hubspot=hubspot))
+    intercom = IntercomSettings(conversation_page="https://inbox.example/{conversation}")
+    pages = subject_page(
+        Settings(zendesk=zendesk, jira=jira, salesforce=salesforce, hubspot=hubspot, intercom=intercom)
+    )
+    assert pages("intercom:conversation:14") == "https://inbox.example/14"
     assert pages("hubspot:deal:12") == "https://crm.example/0-3/12"
     assert pages("hubspot:ticket:13") == "https://crm.example/0-5/13"
     assert pages("jira:issue:SS-12") == "https://jira.example/browse/SS-12"

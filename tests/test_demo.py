@@ -9,11 +9,12 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 import flows
-from casework import demo_documents, demo_privacy
+from casework import demo_documents, demo_offboarding, demo_privacy
 from casework.cli import app
 from casework.demo import PLAYS, run
 from casework.process import processes
 from flows.document_change_forms import Reading
+from flows.offboarding_forms import Housekeeping, Said, Word
 from flows.privacy_request_forms import Agreement, AskedFor
 
 ROOT = Path(__file__).parents[1]
@@ -40,11 +41,18 @@ def test_where_plays_are_told_of() -> None:
         (Agreement, "decision", demo_privacy.AGREED),
         (Reading, "decision", demo_documents.CHANGES),
         (Reading, "decision", demo_documents.CONFIRMED),
+        (Said, "said", demo_offboarding.DATA_WANTED),
+        (Housekeeping, "decision", demo_offboarding.DONE),
     ],
 )
 def test_what_people_answer_is_taken(form: type, field: str, said: str) -> None:
     """The plays know the forms' choices by their words, as people do."""
     assert TypeAdapter(form).validate_python({field: said})
+
+
+def test_where_the_answers_are_is_said() -> None:
+    """That the exit interview was held is taken only together with the place of its answers."""
+    assert Said.model_validate({"said": demo_offboarding.HELD, "answers": demo_offboarding.ANSWERS}).said is Word.HELD
 
 
 @pytest.mark.parametrize(

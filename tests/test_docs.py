@@ -164,6 +164,7 @@ def test_pages_are_portable(page: Path) -> None:
         "api.typeform.com",
         "login.salesforce.com",
         "api.hubapi.com",
+        "api.intercom.io",
         "dropboxapi.com",
         "graph.microsoft.com",
         "login.microsoftonline.com",

@@ -52,6 +52,50 @@ def test_a_fault_parks_the_case(any_desk: Desk, fault: BaseException, tries: int
     assert str(entry.payload["error"]) in run.pause.question
 
 
+def later() -> Temporary:
+    """The limit of the day is used up."""
+    return Temporary("vans", "hire", "no more today", status=429, retry_after=900.0)
+
+
+def test_a_system_that_says_when_to_come_again(any_desk: Desk) -> None:
+    """It is asked again then, and not before: no quick attempts, and nobody has to say that it may be retried."""
+    run = parked(any_desk, later(), later())
+    assert outside.calls["hire"] == 1
+    assert any_desk.waiting(run) == [HIRING]
+    any_desk.advance(minutes=14)
+    assert outside.calls["hire"] == 1
+    any_desk.advance(minutes=2)
+    assert outside.calls["hire"] == 2
+    any_desk.advance(minutes=16)
+    assert (outside.calls["hire"], any_desk.waiting(run)) == (3, ["confirmation/1"])
+    any_desk.files.verify(run.case_id)
+
+
+def test_the_operators_need_not_wait_for_it(desk: Desk) -> None:
+    """They may retry sooner, or end the case; an answer to an old fault settles nothing about a new one."""
+    run = parked(desk, later(), later())
+    assert isinstance(say(run, HIRING, OPERATOR, channel="cli", verdict="retry"), Accepted)
+    desk.settle()
+    assert desk.waiting(run) == ["fault>toy.hire/1/2"]
+    assert isinstance(say(run, HIRING, OPERATOR, channel="cli", verdict="retry"), Refused)
+    said = say(run, "fault>toy.hire/1/2", OPERATOR, channel="cli", verdict="end the case", reason="no vans")
+    assert isinstance(said, Accepted)
+    desk.settle()
+    assert desk.ending(run) == "cancelled"
+
+
+def test_one_that_always_says_later(desk: Desk) -> None:
+    """It is asked less and less often; after a day and a half the operators are told, as of any other fault."""
+    run = parked(desk, *[later()] * 12)
+    desk.advance(minutes=60 * 36)
+    assert outside.calls["hire"] == 12
+    faults = desk.entries(run, Kind.FAULT_PARKED)
+    assert ["again_at" in fault.payload for fault in faults] == [True] * 11 + [False]
+    assert desk.waiting(run) == ["fault>toy.hire/1/12"]
+    desk.advance(minutes=60 * 24)
+    assert outside.calls["hire"] == 12
+
+
 def test_retried_a_step_goes_on_under_its_key(any_desk: Desk) -> None:
     """Once the cause is gone the operators retry: one effect, one key, one completion, then the case goes on."""
     run = parked(any_desk)

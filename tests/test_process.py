@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+import flows  # noqa: F401 - registers the processes
 from casework import clock, tick
 from casework.answer import Accepted
 from casework.case import Kind

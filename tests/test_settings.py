@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,102 @@ def test_a_wrong_setting_stops_the_start(text: str, environment: dict[str, str],
         assert part in str(caught.value)
     assert PLANTED not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+REP = "[[reps]]\nid = 'staff-14'\nzone = 'Europe/Berlin'\n"
+NINE = "days = ['monday'], starts = 09:00:00"
+WRONG_REPS = [
+    ("reps = 5", "reps", "must be a list", "reps = [{id"),
+    ("[reps]\nid = 'staff-14'", "reps", "must be a list", "reps = [{id"),
+    ("[[reps]]\nzone = 'Europe/Berlin'", "reps.0.id", "is missing", 'id = "staff-14"'),
+    ("[[reps]]\nid = 'staff-14'", "reps.0.zone of staff-14", "is missing", 'zone = "America/New_York"'),
+    (REP.replace("Berlin", "Bärlin"), "reps.0.zone of staff-14", "IANA", 'zone = "America/New_York"'),
+    (REP + "country = 'Germany'", "reps.0.country of staff-14", "[A-Z]{2}", 'country = "US"'),
+    (REP + "country = 'ZZ'", "reps.0 of staff-14", "no public holidays are known", 'country = "US"'),
+    (REP + "country = 'DE'\nsubdivision = 'X'", "reps.0 of staff-14", "no public holidays are known", "subdivision"),
+    (REP + "subdivision = 'BE'", "reps.0 of staff-14", "of which country", "subdivision"),
+    (REP + f"hours = {{{NINE}, ends = 17:00:00}}", "reps.0.hours of staff-14", "must be a list", "hours = [{days"),
+    (REP + f"hours = [{{{NINE}}}]", "reps.0.hours.0.ends of staff-14", "is missing", 'ends = "17:00"'),
+    (REP + f"hours = [{{{NINE}, ends = 09:00:00}}]", "reps.0.hours.0 of staff-14", "must be before ends", "hours = ["),
+    (
+        REP + f"hours = [{{{NINE}, ends = 17:00:30}}]",
+        *("reps.0.hours.0.ends of staff-14", "a wall time to the minute", 'ends = "17:00"'),
+    ),
+    (
+        REP + f"hours = [{{{NINE}, ends = 17:00:00}}, {{{NINE}, ends = 10:00:00}}]",
+        *("reps.0 of staff-14", "hours: a weekday stands twice", "hours = ["),
+    ),
+    (
+        REP + "hours = [{days = ['mon'], starts = 09:00:00, ends = 17:00:00}]",
+        *("reps.0.hours.0.days.0 of staff-14", "'monday', 'tuesday'", 'days = ["monday"]'),
+    ),
+    (
+        REP + "hours = [{days = [], starts = 09:00:00, ends = 17:00:00}]",
+        *("reps.0.hours.0.days of staff-14", "must not be empty", 'days = ["monday", "tuesday"]'),
+    ),
+    (
+        REP + "leave = [{first = 2026-12-31, last = 2026-12-24}]",
+        *("reps.0.leave.0 of staff-14", "is before the first", "leave = [{first"),
+    ),
+    (REP + "leave = [{first = 2026-12-31}]", "reps.0.leave.0.last of staff-14", "is missing", 'last = "2026-12-31"'),
+    (
+        REP + "environments = [{name = 'two words', tool = 'hubspot', queue = '0'}]",
+        *("reps.0.environments.0.name of staff-14", "pattern", 'name = "help-desk"'),
+    ),
+    (
+        REP + "environments = [{name = 'a', tool = 'jira', queue = '0'}]",
+        *("reps.0.environments.0.tool of staff-14", "'intercom', 'zendesk' or 'hubspot'", 'tool = "hubspot"'),
+    ),
+    (REP + "jira_account = ''", "reps.0.jira_account of staff-14", "at least 1", 'jira_account = "'),
+    (REP + "colour = 'red'", "reps.0.colour of staff-14", "no such setting", "Known here: id, zone"),
+    (REP + REP, "reps", "more than one table has the id staff-14", "reps = [{id"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "what", "example_of_it"), WRONG_REPS)
+def test_a_wrong_rep_is_named(text: str, place: str, what: str, example_of_it: str) -> None:
+    """Each kind of mistake gets one sentence: whose table and which part of it, what is wrong, how it is written."""
+    with pytest.raises(SettingsWrong) as caught:
+        given(text)
+    (sentence,) = str(caught.value).splitlines()
+    assert sentence.startswith(f"{place} (from casework.toml): ")
+    assert what in sentence
+    assert example_of_it in sentence
+
+
+def test_the_wrong_one_of_several_reps_is_named() -> None:
+    """Of two reps with a mistake each is named with its own."""
+    with pytest.raises(SettingsWrong) as caught:
+        given(REP.replace("Berlin", "B") + REP.replace("staff-14", "staff-15") + "country = 'x'")
+    assert [line.split(" (")[0] for line in str(caught.value).splitlines()] == [
+        "reps.0.zone of staff-14",
+        "reps.1.country of staff-15",
+    ]
+
+
+def test_an_id_that_is_none_is_not_repeated() -> None:
+    """What stands where an id should, such as a secret with blanks, is not shown."""
+    with pytest.raises(SettingsWrong) as caught:
+        given(REP.replace("staff-14", f"{PLANTED} {PLANTED}") + "colour = 'red'")
+    assert PLANTED not in str(caught.value)
+
+
+def test_reps_are_json_in_the_environment() -> None:
+    """The same tables as a list in JSON; what is none says so with an example that can be used."""
+    one = {"id": "staff-14", "zone": "Europe/Berlin", "leave": [{"first": "2026-12-24", "last": "2026-12-31"}]}
+    loaded = given(REP, CASEWORK_REPS=json.dumps([one, {"id": "staff-15", "zone": "UTC"}]))
+    assert [rep.id for rep in loaded.settings.reps] == ["staff-14", "staff-15"]
+    assert loaded.settings.reps[0].leave[0].last.isoformat() == "2026-12-31"
+    assert origin(loaded, "reps")[1] == "environment CASEWORK_REPS"
+    for wrong in ("staff-14", '[{"id": "staff-14"'):
+        with pytest.raises(SettingsWrong, match="CASEWORK_REPS is a list in JSON") as caught:
+            given("", CASEWORK_REPS=wrong)
+        (shown,) = re.findall(r"in JSON: (\[.*\])\.$", str(caught.value))
+        assert given("", CASEWORK_REPS=shown).settings.reps[0].id == "staff-14"
+    with pytest.raises(
+        SettingsWrong, match=r"^reps\.0\.zone of staff-14 \(from environment CASEWORK_REPS\): is missing"
+    ):
+        given("", CASEWORK_REPS='[{"id": "staff-14"}]')
 
 
 def test_every_wrong_setting_is_named_at_once() -> None:

@@ -53,6 +53,7 @@ def test_away_it_answers_nobody(desk: Desk) -> None:
         lambda: desk.engine.cancelled_runs(timedelta(hours=1)),
         lambda: desk.engine.start(Occurrence("moving", "x", 1, {}, None)),
         lambda: desk.engine.show_inbox([], "No question is open."),
+        lambda: desk.engine.publish(run.case_id, "page", "# A page", "A page"),
     )
     for ask in asked:
         with pytest.raises(EngineAway):

@@ -8,7 +8,8 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ from casework import connections, reception, wiring
 from casework.delivery.keys import KeyFile, KmsKey
 from casework.delivery.link import Link, LinkState, SealedFile
 from casework.delivery.links import Links
+from casework.engine import EngineAway
 from casework.gateway.inbox import Hook, Inbox
+from casework.occurrence import Occurrence
 from casework.sandbox import People, World, aws, product, server
 from casework.sandbox.misbehave import Fault
 from casework.sandbox.seed_documents import REQUEST
 from casework.settings import (
     HubSpotSettings,
+    IntercomSettings,
     JiraSettings,
     KeySettings,
     OneDriveSettings,
@@ -114,6 +118,11 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
     deal = world.state["roster"]["companies"]["company-1"]["deals"][-1]
     assert wired.systems.hubspot.deals.deal(deal).status == "Active"
     assert places.hubspot.deal_page.format(deal=deal).endswith(f"/0-3/{deal}")
+    wired.systems.intercom.demand(places.intercom.to_sales_tag)
+    conversation = world.state["roster"]["conversations"]["seats"]
+    topic = wired.systems.intercom.conversations.conversation(conversation).attribute(places.intercom.topic_attribute)
+    assert topic == "Seats or licences"
+    assert places.intercom.conversation_page.format(conversation=conversation).endswith(f"/{conversation}")
     assert places.case_page.format(case=case).endswith(f"/{case}/view")
     assert [person.id for person in wired.runtime.operators.people] == ["staff-41", "staff-42"]
     assert set(wired.delivery.vaults) == {"dropbox", "onedrive", "s3"}
@@ -190,6 +199,23 @@ def test_hubspot_need_not_be_set_up(settings: Settings) -> None:
     with pytest.raises(SettingsWrong) as told:
         wiring.check(with_account(token=SecretStr("t")))
     assert re.findall(r"(hubspot\.\w+) is not set", str(told.value)) == list(wiring.NEEDED_WITH["hubspot.token"])
+
+
+def test_intercom_need_not_be_set_up(settings: Settings) -> None:
+    """Without a token it says so at the first use; with one it needs its page and the address of sales."""
+    real = with_standins(settings).model_copy(update={"sandbox": SandboxSettings()})
+
+    def with_workspace(**given: Any) -> Settings:
+        return real.model_copy(update={"intercom": IntercomSettings(**given)})
+
+    outside = connections.systems_of(wiring.check(with_workspace()))
+    with pytest.raises(Misconfigured, match=r"intercom\.token is not set"):
+        outside.intercom.demand("x")
+    with pytest.raises(Misconfigured, match=r"intercom\.token is not set"):
+        outside.places.intercom.conversation_page.format(conversation="1")
+    with pytest.raises(SettingsWrong) as told:
+        wiring.check(with_workspace(token=SecretStr("t")))
+    assert re.findall(r"(intercom\.\w+) is not set", str(told.value)) == list(wiring.NEEDED_WITH["intercom.token"])
 
 
 @pytest.mark.parametrize("renamed", [("contract_end_date = x",), ("deals.contract_end_date = a b",)])
@@ -387,11 +413,32 @@ def test_the_door_gets_what_it_needs(wired: Wired) -> None:
     assert "51ac4db0" not in repr(door)
 
 
+def test_a_leaving_customer_starts_an_offboarding(wired: Wired, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The door follows hints of HubSpot, and looks for what was not told; without an account it does not look."""
+
+    def away(_occurrence: Occurrence) -> str:
+        raise EngineAway("There is no Prefect server here.")
+
+    monkeypatch.setattr(wired.runtime.engine, "start", away)
+    door, deal = wiring.gateway(wired), world.state["roster"]["companies"]["company-4"]["deals"][-1]
+    People(world).rep.edit_deal(deal, "staff-12", client_activity_status="Offboarding Requested")
+    assert door.hubspot_changes is not None
+    (found,) = door.hubspot_changes(world.now() - timedelta(minutes=5))
+    assert found[0] == f"hubspot:deal:{deal}"
+    door.on_hint("deal.propertyChange", found[0])
+    asked = wired.files.latest("offboarding", found[0])
+    assert asked is not None
+    assert asked.parameters == {"deal": deal}
+    without = replace(wired, settings=wired.settings.model_copy(update={"hubspot": HubSpotSettings()}))
+    assert wiring.gateway(without).hubspot_changes is None
+
+
 def test_questions_lead_to_their_tickets_wherever_they_are_shown(wired: Wired) -> None:
-    """The page that a gateway keeps current and the one that `casework tick` shows have the same addresses, of Zendesk
-    and of Jira."""
+    """The page that a gateway keeps current and the one that `casework tick` shows have the same addresses, of Zendesk,
+    of Jira and of HubSpot."""
     shown = wiring.gateway(wired).subject_page, wiring.board(wired)._subject_page
-    for subject, ending in (("zendesk:ticket:4711", "/4711"), ("jira:issue:SS-12", "/browse/SS-12")):
+    known = {"zendesk:ticket:4711": "/4711", "jira:issue:SS-12": "/browse/SS-12", "hubspot:deal:12": "/record/0-3/12"}
+    for subject, ending in known.items():
         pages = [page(subject) for page in shown]
         assert pages[0] == pages[1]
         assert str(pages[0]).endswith(ending)

@@ -26,7 +26,8 @@ __all__ = ["COMMANDS"]
 def start(
     process: Annotated[str, typer.Argument(help="For example `data-export`.")],
     ticket: Annotated[
-        str, typer.Option(help="A ticket's number in Zendesk or key in Jira, a case's id in Salesforce.")
+        str,
+        typer.Option(help="A ticket's number in Zendesk or key in Jira, the id of a Salesforce case or HubSpot deal."),
     ],
     json: AsJson = False,
 ) -> None:

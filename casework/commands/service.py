@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from casework import __version__, clock, wiring
+from casework.commands import rota
 from casework.commands.shown import AsJson, Stop, as_json, complain, say, table
 from casework.commands.site import plan
 from casework.settings import Settings, load
@@ -149,15 +150,25 @@ def config(json: AsJson = False) -> None:
     say(f"File: {loaded.file or 'none'}\n")
     table(
         ["setting", "value", "from"],
-        [[row.name, "–" if row.value is None else str(row.value), row.origin] for row in rows],
+        [[row.name, _in_short(row.value), row.origin] for row in rows],
     )
+    if reps := loaded.settings.reps:
+        say("")
+        table(rota.COLUMNS, rota.lines(reps))
+
+
+def _in_short(value: object) -> str:
+    """A value as it stands in a table; of tables the ids, because a table of its own has the rest."""
+    if isinstance(value, list):
+        return ", ".join(str(one["id"] if isinstance(one, dict) else one) for one in value) or "–"
+    return "–" if value is None else str(value)
 
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Play one case to its end, then stop.")] = False,
     play: Annotated[str | None, typer.Option(help="`me`: you answer the questions yourself.")] = None,
     process: Annotated[
-        str, typer.Option(help="Which: `data-export`, `document-change` or `privacy-request`.")
+        str, typer.Option(help="Which: `data-export`, `document-change`, `privacy-request` or `offboarding`.")
     ] = "data-export",
 ) -> None:
     """One case from its first event to its end, on stand-ins.

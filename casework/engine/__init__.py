@@ -92,6 +92,13 @@ class Engine(Protocol):
             EngineAway: it cannot be asked now.
         """
 
+    def publish(self, case_id: str, key: str, text: str, description: str) -> None:
+        """Show a page (Markdown) that a case has made, or bring it up to date: there is one by this key.
+
+        Raises:
+            EngineAway: it cannot be asked now.
+        """
+
     def progress(self, case_id: str, what: str, done: int, of: int) -> None:
         """Show how far a long step is, in bytes or items."""
 

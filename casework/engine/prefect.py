@@ -219,9 +219,17 @@ class PrefectEngine:
                 create_markdown_artifact(standing.story, key=key, description=standing.name)
 
     def show_inbox(self, rows: Sequence[Mapping[str, str]], description: str) -> None:
-        """One table that belongs to no run; of several, which gateways made at one instant, the newest stays."""
+        """One table that belongs to no run."""
         shown = {"data": json.dumps(rows, ensure_ascii=False), "description": description}
-        wanted = {"artifacts": {"key": {"any_": [INBOX]}}, "sort": "CREATED_DESC"}
+        self._keep_one(INBOX, {"type": "table"}, shown)
+
+    def publish(self, case_id: str, key: str, text: str, description: str) -> None:
+        """One page, which belongs to the run that made it first."""
+        self._keep_one(key, {"type": "markdown", "flow_run_id": case_id}, {"data": text, "description": description})
+
+    def _keep_one(self, key: str, made: Mapping[str, str], shown: Mapping[str, str]) -> None:
+        """Have one artifact by a key that shows this; of several, which were made at one instant, the newest stays."""
+        wanted = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"}
 
         # Plain requests: the client's own methods also send an event each, through a connection of their own.
         def known(client: SyncPrefectClient) -> list[dict[str, Any]]:
@@ -230,7 +238,7 @@ class PrefectEngine:
 
         with self._client() as client:
             if not (there := known(client)):
-                client.request("POST", "/artifacts/", json=shown | {"key": INBOX, "type": "table"})
+                client.request("POST", "/artifacts/", json={**shown, **made, "key": key})
                 there = known(client)
             for spare in there[1:]:
                 try:
@@ -239,8 +247,8 @@ class PrefectEngine:
                     if error.response.status_code != 404:
                         raise
             for newest in there[:1]:
-                if {name: newest[name] for name in shown} != shown:
-                    client.request("PATCH", "/artifacts/{id}", path_params={"id": newest["id"]}, json=shown)
+                if {name: newest[name] for name in shown} != dict(shown):
+                    client.request("PATCH", "/artifacts/{id}", path_params={"id": newest["id"]}, json=dict(shown))
 
     def progress(self, case_id: str, what: str, done: int, of: int) -> None:
         percent = min(100.0 * done / of, 100.0) if of else 100.0
@@ -312,4 +320,5 @@ class PrefectEngine:
 
 
 def _is_temporary(_task: Any, _run: Any, state: State[Any]) -> bool:
-    return isinstance(state.result(raise_on_failure=False), Temporary)
+    fault = state.result(raise_on_failure=False)
+    return isinstance(fault, Temporary) and fault.soon

@@ -59,6 +59,7 @@ class SimulatedEngine:
         self.runs: dict[str, Run] = {}
         self.away = False
         self.inbox: tuple[list[dict[str, str]], str] | None = None
+        self.pages: dict[str, tuple[str, str]] = {}
         self._queue: deque[str] = deque()
         self._current: list[str] = []
 
@@ -126,7 +127,9 @@ class SimulatedEngine:
         for number, delay in enumerate(delays):
             try:
                 return attempt(number > 0)
-            except Temporary:
+            except Temporary as fault:
+                if not fault.soon:
+                    raise
                 self.sleep(delay)
         return attempt(bool(delays))
 
@@ -155,6 +158,10 @@ class SimulatedEngine:
     def show_inbox(self, rows: Sequence[Mapping[str, str]], description: str) -> None:
         self._reachable()
         self.inbox = [dict(row) for row in rows], description
+
+    def publish(self, case_id: str, key: str, text: str, description: str) -> None:  # noqa: ARG002 - any case's
+        self._reachable()
+        self.pages[key] = (text, description)
 
     def progress(self, case_id: str, what: str, done: int, of: int) -> None:
         self.runs[case_id].progress[what] = (done, of)

@@ -1,8 +1,9 @@
 """The application: its routes, what runs beside them, and how its errors are told.
 
 Beside the requests run threads: the clock, which looks every few seconds what is due, the inbox's worker, the one
-that keeps the engine's page of open questions current, which so never keeps the clock waiting, and, where Salesforce is
-set up, one that looks for what its callouts did not tell. All are safe to run in several copies of the gateway at once.
+that keeps the engine's page of open questions current, which so never keeps the clock waiting, and, where Salesforce or
+HubSpot is set up, one each that looks for what they did not tell. All are safe to run in several copies of the gateway
+at once.
 """
 
 from __future__ import annotations
@@ -57,9 +58,10 @@ def create_app(gateway: Gateway) -> FastAPI:
     clock = Loop("clock", gateway.tick_seconds, lambda: _round(gateway, inbox, worker.wake))
     board = Loop("board", gateway.tick_seconds, Board(around, gateway.subject_page).refresh)
     looks = []
-    if gateway.salesforce_changes is not None:
-        poller = Poller("salesforce", around.files, inbox, gateway.salesforce_changes, worker.wake)
-        looks.append(Loop("salesforce", gateway.poll_seconds, poller.look))
+    for vendor, changes in (("salesforce", gateway.salesforce_changes), ("hubspot", gateway.hubspot_changes)):
+        if changes is not None:
+            poller = Poller(vendor, around.files, inbox, changes, worker.wake)
+            looks.append(Loop(vendor, gateway.poll_seconds, poller.look))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

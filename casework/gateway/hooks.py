@@ -1,9 +1,9 @@
-"""Hooks of Zendesk, Asana, Jira, Typeform, Salesforce and HubSpot: signed, written down, answered; handled later.
+"""Hooks of Zendesk, Asana, Jira, Typeform, Salesforce, HubSpot and Intercom: signed, written down, handled later.
 
 The signature is checked over the raw bytes before anything is parsed. A hook without one leaves a line in the
 log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide", Jira
-"Webhooks", Typeform "Webhooks", HubSpot "Webhooks". Salesforce's are callouts that the org's administrator makes in our
-own form.
+"Webhooks", Typeform "Webhooks", HubSpot "Webhooks", Intercom "Webhooks". Salesforce's are callouts that the org's
+administrator makes in our own form.
 
 Nothing here waits for the database in a thread of its own: many hooks at once wait together for the inbox's writer.
 """
@@ -36,6 +36,7 @@ from casework.systems.signatures import (
     BadSignature,
     verify_asana,
     verify_hubspot,
+    verify_intercom,
     verify_jira,
     verify_salesforce,
     verify_typeform,
@@ -209,6 +210,58 @@ class HubSpotDelivery(RootModel[list[HubSpotEvent]]):
     """The body of a delivery: up to a hundred events."""
 
 
+class IntercomAuthor(BaseModel):
+    """Who did something, of whom only the id counts."""
+
+    type: str | None = None
+    id: str | None = None
+
+
+class IntercomPart(BaseModel):
+    """What was said or done, of which only its author counts."""
+
+    author: IntercomAuthor = IntercomAuthor()
+
+
+class IntercomParts(BaseModel):
+    """Of a conversation's parts those that are news."""
+
+    conversation_parts: list[IntercomPart] = []
+
+
+class IntercomItem(BaseModel):
+    """What a notification is about; a `ping` is about nothing that has an id."""
+
+    type: str = Field(pattern=r"^[a-z_]{1,40}$")
+    id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    conversation_parts: IntercomParts = IntercomParts()
+
+
+class IntercomData(BaseModel):
+    """What a notification carries."""
+
+    item: IntercomItem
+
+
+class IntercomEvent(BaseModel):
+    """Of a notification, what we keep: `conversation.user.replied`, `conversation_part.tag.created`, …"""
+
+    id: str = Field(pattern=r"^[!-~]{1,120}$")
+    topic: str = Field(pattern=r"^[a-z_]{1,40}(\.[a-z_]{1,40}){0,4}$")
+    data: IntercomData
+
+    def is_by(self, admin_id: str | None) -> bool:
+        """Whether an admin did all of it; what a contact said in the same breath is news whoever closed it."""
+        authors = [part.author for part in self.data.item.conversation_parts.conversation_parts]
+        own = all(author.type == "admin" and author.id == admin_id for author in authors)
+        return self.topic.startswith("conversation.admin.") and bool(authors) and own
+
+    def hook(self) -> Hook:
+        """A notification's id is signed, and the same when Intercom repeats it."""
+        item = self.data.item
+        return Hook("intercom", self.id, self.topic, f"intercom:{item.type}:{item.id}")
+
+
 def demand_signature(vendor: str, check: Callable[[], None]) -> None:
     """Run a signature check.
 
@@ -292,6 +345,21 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
             await wrap_future(inbox.storing(own, handled=True))
         hooks = [event.hook() for event in events if not event.ours]
         return await taken(hooks) if hooks else JSONResponse({"accepted": 0, "known": 0})
+
+    @routes.head("/hooks/intercom")
+    async def intercom_asked() -> Response:
+        """Intercom asks so, unsigned, when the address is registered."""
+        _configured(gateway.intercom_secret, "Intercom")
+        return Response(status_code=200)
+
+    @routes.post("/hooks/intercom")
+    async def intercom(request: Request, body: Body) -> Response:
+        secret = _configured(gateway.intercom_secret, "Intercom")
+        demand_signature("Intercom", lambda: verify_intercom(secret, body, request.headers))
+        event = _parsed(IntercomEvent, body, "Intercom")
+        if event.data.item.id is None:
+            return JSONResponse({"accepted": 0, "known": 0})
+        return await taken([event.hook()], ours=event.is_by(gateway.own_intercom_id()))
 
     return routes
 

@@ -32,6 +32,7 @@ class Gateway:
         own_zendesk_id: the id that we write to Zendesk as, once it is known: what we did ourselves is no news.
         own_jira_id: the same for Jira.
         own_salesforce_id: the same for Salesforce.
+        own_intercom_id: the same for Intercom.
         zendesk_secret: the webhook signing secret; None: there are no Zendesk hooks.
         jira_secret: the secret of Jira's webhook; None: there are no Jira hooks.
         typeform_secret: the secret of the form's webhook; None: there are no Typeform hooks.
@@ -39,6 +40,8 @@ class Gateway:
         salesforce_changes: given a moment, the subjects of cases that changed since, each with when it did, for what
             a lost callout did not tell; may raise `SystemFault`. None: nobody looks.
         hubspot_secret: the client secret of HubSpot's private app; None: there are no HubSpot hooks.
+        hubspot_changes: as `salesforce_changes`, for what HubSpot did not tell for a day; None: nobody looks.
+        intercom_secret: the client secret of Intercom's private app; None: there are no Intercom hooks.
         slack_secret: the app's signing secret; None: there is no Slack app.
         slack_origins: where a `response_url` may lead.
         subject_page: the address at which colleagues see what a case is about, or None where it has no page.
@@ -55,12 +58,15 @@ class Gateway:
     own_zendesk_id: Callable[[], str | None] = lambda: None
     own_jira_id: Callable[[], str | None] = lambda: None
     own_salesforce_id: Callable[[], str | None] = lambda: None
+    own_intercom_id: Callable[[], str | None] = lambda: None
     zendesk_secret: str | None = field(default=None, repr=False)
     jira_secret: str | None = field(default=None, repr=False)
     typeform_secret: str | None = field(default=None, repr=False)
     salesforce_secret: str | None = field(default=None, repr=False)
     salesforce_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     hubspot_secret: str | None = field(default=None, repr=False)
+    hubspot_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
+    intercom_secret: str | None = field(default=None, repr=False)
     slack_secret: str | None = field(default=None, repr=False)
     slack_origins: tuple[str, ...] = ("https://hooks.slack.com",)
     subject_page: Callable[[str], str | None] = lambda _: None

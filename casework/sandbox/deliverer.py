@@ -23,6 +23,7 @@ HOOKS: Mapping[str, str] = {
     "typeform.events": "/hooks/typeform",
     "salesforce.events": "/hooks/salesforce",
     "hubspot.events": "/hooks/hubspot",
+    "intercom.events": "/hooks/intercom",
 }
 """Where each kind of delivery goes below the gateway's address. Asana's go to their webhook's own target."""
 

@@ -2,8 +2,8 @@
 
 The signed text is the exact body that goes out; each vendor's rule is from its own webhook page
 (Zendesk "verifying webhook authenticity", Asana "webhooks guide", Slack "verifying requests", Jira "webhooks",
-Typeform "secure your webhooks", HubSpot "validating requests"). Salesforce signs nothing by itself: an org's
-administrator writes its callouts.
+Typeform "secure your webhooks", HubSpot "validating requests", Intercom "webhooks"). Salesforce signs nothing by
+itself: an org's administrator writes its callouts.
 """
 
 from __future__ import annotations
@@ -88,6 +88,11 @@ def sign_salesforce(secret: str, timestamp: int, body: bytes) -> dict[str, str]:
     """v1=hex(HMAC-SHA256("timestamp.body")), as the org's own Apex signs its callouts; Unix seconds."""
     signature = _mac(secret, f"{timestamp}.".encode() + body).hexdigest()
     return {"X-Casework-Timestamp": str(timestamp), "X-Casework-Signature": f"v1={signature}"}
+
+
+def sign_intercom(secret: str, body: bytes) -> dict[str, str]:
+    """sha1=hex(HMAC-SHA1(body)), with the app's client secret."""
+    return {"X-Hub-Signature": f"sha1={hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()}"}
 
 
 def sign_hubspot(secret: str, method: str, uri: str, timestamp: int, body: bytes) -> dict[str, str]:

@@ -249,6 +249,8 @@ def _read(world: World, request: Request, kind: str, record: str) -> Response:
     _parameters(request, "properties", "propertiesWithHistory", "associations", "archived", "idProperty")
     found = hubspot_records.get(world, kind, record, request.parameter("idProperty"))
     told = shown(world, kind, found, _several(request, "properties"))
+    if with_history := _several(request, "propertiesWithHistory"):
+        told["propertiesWithHistory"] = hubspot_records.past(kind, found, world, with_history)
     for other in _several(request, "associations"):
         beside = associated(world, kind, found["id"], other)
         if beside:

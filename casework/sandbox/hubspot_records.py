@@ -121,6 +121,7 @@ def create(request: Request, kind: str, given: Any, associations: Any = ()) -> J
     made["properties"] |= {"hs_object_id": number, _MADE.get(kind, "hs_createdate"): now, **values}
     world.state["hubspot"]["objects"].setdefault(kind, {})[number] = made
     _settle(world, kind, made, {})
+    _remember(request, made, {name: value for name, value in values.items() if value is not None})
     for one in _asked_associations(associations):
         to, types = one["to"]["id"], one["types"]
         for spec in types:
@@ -140,9 +141,10 @@ def update(request: Request, kind: str, record: Json, given: Any) -> None:
     record["properties"] |= values
     _settle(world, kind, record, before)
     hubspot_search.changed(world, kind, record)
-    for name, value in values.items():
-        if before[name] != value:
-            _news(request, kind, record, "propertyChange", propertyName=name, propertyValue=value or "")
+    changed = {name: value for name, value in values.items() if before[name] != value}
+    _remember(request, record, changed)
+    for name, value in changed.items():
+        _news(request, kind, record, "propertyChange", propertyName=name, propertyValue=value or "")
 
 
 def archive(request: Request, kind: str, record: Json) -> None:
@@ -191,6 +193,26 @@ def shown(world: World, kind: str, record: Json, names: list[str] | None, known:
     updated = values["hs_lastmodifieddate"]
     times = {"createdAt": record["createdAt"], "updatedAt": updated, "archived": record["archived"]}
     return {"id": record["id"], "properties": listed, **times, **more}
+
+
+def past(kind: str, record: Json, world: World, names: list[str]) -> Json:
+    """The values that properties have had, newest first, each with who set it and when."""
+    known = properties_of(world, kind)
+    return {name: record.get("past", {}).get(name, []) for name in names if name in known}
+
+
+def _remember(request: Request, record: Json, values: Json) -> None:
+    source = _source(request)
+    who = {"updatedByUserId": request.user} if request.user is not None else {}
+    for name, value in values.items():
+        version = {"value": value or "", "timestamp": stamp(request.world.now()), "sourceType": source[0]}
+        kept = record.setdefault("past", {}).setdefault(name, [])
+        kept.insert(0, {**version, "sourceId": source[1], **who})
+
+
+def _source(request: Request) -> tuple[str, str]:
+    """Who does it, as HubSpot names them: our app, or a person by HubSpot's pages."""
+    return ("INTEGRATION", str(APP)) if request.user is None else ("CRM_UI", f"userId:{request.user}")
 
 
 def _asked_associations(given: Any) -> list[Json]:
@@ -255,7 +277,7 @@ def _news(request: Request, kind: str, record: Json, what: str, **more: str) -> 
     for number, (subscribed, of, name) in enumerate(request.world.state["hubspot"]["subscriptions"], 25):
         if (subscribed, of) != (told, kind) or name not in (None, more.get("propertyName")):
             continue
-        source = ("INTEGRATION", str(APP)) if request.user is None else ("CRM_UI", f"userId:{request.user}")
+        source = _source(request)
         event: Json = {
             "eventId": request.world.next_number("hubspot.event", 3_816_279_340),
             "subscriptionId": number,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from casework.sandbox.http import Json, Refusal, Request, json_response
@@ -35,6 +36,7 @@ _INLINE = ("text", "hardBreak", "mention", "emoji", "inlineCard", "status", "dat
 _INSIDE = ("listItem", "taskItem", "decisionItem", "tableRow", "tableCell", "tableHeader", "media", "nestedExpand")
 _MARKS = ["strong", "em", "code", "link", "strike", "underline", "subsup", "textColor", "backgroundColor"]
 _LABEL = re.compile(r"\S{1,255}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CATEGORIES = {
     "new": (2, "To Do", "blue-gray"),
     "indeterminate": (4, "In Progress", "yellow"),
@@ -168,6 +170,22 @@ def _string(_world: World, _project: Json, field: str, value: Any) -> str:
     return value
 
 
+def _number(_world: World, _project: Json, _field: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError("Operation value must be a number")
+    return float(value)
+
+
+def _day(_world: World, _project: Json, _field: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("Operation value must be a string in the format yyyy-MM-dd")
+    return date.fromisoformat(value).isoformat()
+
+
 def _document(_world: World, _project: Json, _field: str, value: Any) -> Json | None:
     if value is None:
         return None
@@ -239,6 +257,8 @@ def _request_type(_world: World, project: Json, _field: str, value: Any) -> str:
 _TAKE: Mapping[str, Callable[[Any, Json, str, Any], Any]] = {
     "string": _string,
     "text": _string,
+    "number": _number,
+    "date": _day,
     "document": _document,
     "user": _user,
     "labels": _labels,

@@ -125,7 +125,7 @@ class _Reader:
     def _among(self, name: str, values: list[Token], *, negated: bool) -> Test:
         if name in _TEXTS or self._kind(name) in ("text", "document"):
             raise _wrong(f"The operator '{'!=' if negated else '='}' is not supported by the '{name}' field.")
-        if name in _TIMES:
+        if name in _TIMES or self._kind(name) in ("number", "date"):
             raise _wrong(f"The operator '=' is not understood here for the '{name}' field.")
         wanted = [self._meant(name, value.text) for value in values]
         read = self._reading(name)
@@ -159,17 +159,13 @@ class _Reader:
     def _compared(self, name: str, sign: str, text: str) -> Test:
         if name == "key":
             return self._older_or_newer(sign, self._meant(name, text))
+        if self._kind(name) == "date":
+            day = _moment(name, text, ("%Y-%m-%d", "%Y/%m/%d")).date().isoformat()
+            # An empty field meets no comparison.
+            return lambda fields, _issue: bool(fields.get(name)) and _COMPARE[sign](fields[name], day)
         if name not in _TIMES:
             raise _wrong(f"The operator '{sign}' is not supported by the '{name}' field.")
-        for form in ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d"):
-            try:
-                moment = datetime.strptime(text, form).replace(tzinfo=UTC)
-                break
-            except ValueError:
-                continue
-        else:
-            raise _wrong(f"Date value '{text}' for field '{name}' is invalid.")
-        limit = jira_fields.stamp(moment)
+        limit = jira_fields.stamp(_moment(name, text, ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")))
         return lambda fields, _issue: _COMPARE[sign](fields[name], limit)
 
     def _older_or_newer(self, sign: str, key: str) -> Test:
@@ -195,7 +191,9 @@ class _Reader:
             value = fields.get(kept)
             if isinstance(value, dict):
                 return [jira_fields.words(value)]
-            return [str(one) for one in value] if isinstance(value, list) else [str(value)] if value else []
+            if isinstance(value, list):
+                return [str(one) for one in value]
+            return [] if value is None or value == "" else [str(value)]
 
         return read
 
@@ -309,6 +307,16 @@ def _unescaped(found: re.Match[str]) -> str:
     if found.group(2) not in _PLAIN:
         raise _wrong(f"'\\{found.group(2)}' is an illegal JQL escape sequence.")
     return _PLAIN[found.group(2)]
+
+
+def _moment(name: str, text: str, forms: tuple[str, ...]) -> datetime:
+    """A time that a query names, in one of these forms, as UTC."""
+    for form in forms:
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    raise _wrong(f"Date value '{text}' for field '{name}' is invalid.")
 
 
 def _sort_key(issue: Json, name: str) -> tuple[str, int]:

@@ -112,6 +112,10 @@ def answer_instead(vendor: str, fault: Fault) -> Response:
     raise ValueError(f"the fault {fault.kind!r} has no answer")
 
 
+def _intercom(code: str, message: str) -> dict[str, Any]:
+    return {"type": "error.list", "request_id": _CORRELATION, "errors": [{"code": code, "message": message}]}
+
+
 def _server_error(vendor: str, status: int) -> Response:
     shapes: Mapping[str, Any] = {
         "zendesk": {"error": "InternalError", "description": "Something went wrong"},
@@ -121,6 +125,7 @@ def _server_error(vendor: str, status: int) -> Response:
         "typeform": {"code": "INTERNAL_SERVER_ERROR", "description": "Something went wrong"},
         "salesforce": [{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}],
         "hubspot": {"status": "error", "message": "internal error", "correlationId": _CORRELATION, "category": "ERROR"},
+        "intercom": _intercom("server_error", "Server Error"),
         "onedrive": {"error": {"code": "generalException", "message": "An unspecified error has occurred."}},
     }
     if vendor in shapes:
@@ -151,6 +156,7 @@ def _rate_limited(vendor: str, retry_after: int) -> Response:
             "correlationId": _CORRELATION,
             "policyName": "TEN_SECONDLY_ROLLING",
         },
+        "intercom": _intercom("rate_limit_exceeded", "You have exceeded the rate limit"),
         "onedrive": {"error": {"code": "activityLimitReached", "message": "The request has been throttled."}},
     }
     return json_response(429, shapes[vendor], {"retry-after": str(retry_after)})

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from casework.sandbox import asana_tasks, jira_fields, jira_issues, seed_documents, slack, typeform, zendesk_tickets
+from casework.sandbox import (
+    asana_tasks,
+    jira_fields,
+    jira_issues,
+    product,
+    seed_documents,
+    seed_hours,
+    slack,
+    typeform,
+    zendesk_tickets,
+)
 from casework.sandbox.deliverables import FaultKind, place
 from casework.sandbox.hooks import Delivery, sign_slack
 from casework.sandbox.http import Json
 from casework.sandbox.members import Member, Tier2
 from casework.sandbox.reps import Rep
+from casework.sandbox.teammates import Teammate, Visitor
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -143,6 +155,22 @@ class Agent:
             found = zendesk_tickets.ticket(self.world, ticket)
             zendesk_tickets.update(self.world, found, {"status": status}, author_id=author)
 
+    def take(
+        self, ticket: int, staff_id: str | None = None, group: int | None = None, due_hours: float | None = None
+    ) -> None:
+        """Gives a ticket to an agent, which opens a new one, or to a group; a first answer due in so many hours."""
+        with self.world.changing():
+            found = zendesk_tickets.ticket(self.world, ticket)
+            change: Json = {} if group is None else {"group_id": group}
+            if staff_id is not None:
+                change["assignee_id"] = _known(self.world, "staff", staff_id)["zendesk_id"]
+                change |= {"status": "open"} if found["status"] == "new" else {}
+            zendesk_tickets.update(
+                self.world, found, change, author_id=_known(self.world, "staff", "staff-61")["zendesk_id"]
+            )
+            if due_hours is not None:
+                zendesk_tickets.promise(self.world, found, self.world.now() + timedelta(hours=due_hours))
+
     def close(self, ticket: int, staff_id: str = "staff-61") -> None:
         """Closes the ticket: nothing about it can be changed any more."""
         self.set_status(ticket, "closed", staff_id)
@@ -190,6 +218,12 @@ class Agent:
             by = _known(self.world, "staff", staff_id)["jira_id"]
             jira_issues.edit(self.world, jira_issues.issue(self.world, issue), fields, by=by)
             jira_issues.run_rules(self.world)
+
+    def schedule_hours(self, rep: str, hours: float, day: str | None = None, staff_id: str = "staff-18") -> str:
+        """Puts a rep's hours onto the revenue board, of a date (`2026-03-02`) or of each week; the issue's key."""
+        with self.world.changing():
+            by = _known(self.world, "staff", staff_id)["jira_id"]
+            return seed_hours.schedule(self.world, _known(self.world, "staff", rep)["jira_id"], hours, day, by)
 
     def delete_issue(self, issue: str, staff_id: str = "staff-61") -> None:
         """Deletes a Jira issue."""
@@ -313,6 +347,11 @@ class Engineer:
             found = asana_tasks.named(self.world, "tasks", task)
             asana_tasks.update(self.world, found, {"completed": True}, user_gid=user)
 
+    def deactivate(self, team_id: str) -> None:
+        """Takes all access to the product away from a team: its users, and the sessions in which they are signed in."""
+        _known(self.world, "teams", team_id)
+        product.deactivate(self.world.folder / "product.db", team_id, self.world.stamp())
+
     def place_deliverable(
         self,
         s3_client: S3Client,
@@ -368,6 +407,16 @@ class People:
     def rep(self) -> Rep:
         """A colleague who works in HubSpot."""
         return Rep(self.world)
+
+    @property
+    def visitor(self) -> Visitor:
+        """Somebody from outside who writes in Intercom."""
+        return Visitor(self.world)
+
+    @property
+    def teammate(self) -> Teammate:
+        """A colleague who works in Intercom."""
+        return Teammate(self.world)
 
 
 def _filled(block: Json, value: str | None) -> Json:

@@ -1,6 +1,8 @@
-"""The product's own database as a SQLite file: teams, their domains, organisations, users, memberships and staff.
+"""The product's own database as a SQLite file: teams, their domains, organisations, users with their memberships and
+sessions, and staff.
 
-Made from the world's roster, so that the same people exist here, in Zendesk and in Slack under matching ids.
+Made from the world's roster, so that the same people exist here, in Zendesk and in Slack under matching ids. Every user
+begins active and signed in to each team.
 """
 
 from __future__ import annotations
@@ -34,7 +36,18 @@ CREATE TABLE organizations (
     subscription TEXT NOT NULL,
     documents INTEGER NOT NULL
 );
-CREATE TABLE users (id TEXT PRIMARY KEY, email TEXT NOT NULL, organization_id TEXT REFERENCES organizations (id));
+CREATE TABLE users (
+    id TEXT PRIMARY KEY,
+    email TEXT NOT NULL,
+    organization_id TEXT REFERENCES organizations (id),
+    active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1))
+);
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    team_id TEXT NOT NULL REFERENCES teams (id),
+    ended_at TEXT
+);
 CREATE TABLE organization_roles (
     user_id TEXT NOT NULL REFERENCES users (id),
     organization_id TEXT NOT NULL REFERENCES organizations (id),
@@ -88,7 +101,8 @@ def create(url_or_path: str | Path, world: World) -> Path:
         members = roster["organization_members"]
         for user_id, user in roster["users"].items():
             place = members.get(user_id, {"organization_id": None, "roles": {}})
-            database.execute("INSERT INTO users VALUES (?, ?, ?)", (user_id, user["email"], place["organization_id"]))
+            values = (user_id, user["email"], place["organization_id"])
+            database.execute("INSERT INTO users (id, email, organization_id) VALUES (?, ?, ?)", values)
             roles = [(user_id, organization, role) for organization, role in place["roles"].items()]
             database.executemany("INSERT INTO organization_roles VALUES (?, ?, ?)", roles)
         for team in roster["teams"].values():
@@ -97,4 +111,17 @@ def create(url_or_path: str | Path, world: World) -> Path:
         for user in roster["users"].values():
             members = [(user["id"], team_id, admin) for team_id, admin in user["teams"].items()]
             database.executemany("INSERT INTO memberships VALUES (?, ?, ?)", members)
+            sessions = [
+                (f"session-{user['id'][5:]}-{at}", user["id"], team) for at, team in enumerate(user["teams"], 1)
+            ]
+            database.executemany("INSERT INTO sessions (id, user_id, team_id) VALUES (?, ?, ?)", sessions)
     return path
+
+
+def deactivate(path: Path, team_id: str, at: str) -> None:
+    """Engineering takes all access away from a team: its users, and the sessions in which they are signed in."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "UPDATE users SET active = 0 WHERE id IN (SELECT user_id FROM memberships WHERE team_id = ?)", (team_id,)
+        )
+        database.execute("UPDATE sessions SET ended_at = ? WHERE team_id = ? AND ended_at IS NULL", (at, team_id))

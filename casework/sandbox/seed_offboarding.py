@@ -27,9 +27,9 @@ ROBOT = 61_000_001
 
 # id, name, role, zone, days, first minute, last minute, days out of office from now (first, last)
 _REPS: tuple[tuple[str, str, str, str, str, int, int, tuple[int, int] | None], ...] = (
-    ("staff-14", "Winifred Ashgrove-Tull", "support-rep", "America/New_York", "MONDAY_TO_FRIDAY", 420, 780, None),
-    ("staff-15", "Octavius Pemberlea-Roth", "support-rep", "Australia/Brisbane", "MONDAY_TO_FRIDAY", 1020, 1200, None),
-    ("staff-16", "Sunita Harrowgate-Dey", "support-rep", "Europe/Berlin", "MONDAY_TO_FRIDAY", 600, 960, (14, 18)),
+    ("staff-14", "Winifred Ashgrove-Tull", "support-rep", "America/New_York", "MONDAY_TO_FRIDAY", 540, 1020, None),
+    ("staff-15", "Octavius Pemberlea-Roth", "support-rep", "Australia/Brisbane", "MONDAY_TO_FRIDAY", 540, 1020, None),
+    ("staff-16", "Sunita Harrowgate-Dey", "support-rep", "Europe/Berlin", "MONDAY_TO_FRIDAY", 540, 1020, (14, 18)),
     ("staff-18", "Bartholomew Crake-Ives", "coordinator", "America/Chicago", "MONDAY_TO_FRIDAY", 540, 1020, None),
 )  # fmt: skip
 # Colleagues of the other processes who represent customers: id, zone

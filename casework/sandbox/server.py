@@ -4,6 +4,7 @@
     /onedrive/v1.0/…   /onedrive/TENANT/oauth2/v2.0/token
     /jira/rest/api/3/…   /jira/rest/servicedeskapi/…   /typeform/forms/…
     /salesforce/services/data/v64.0/…   /salesforce/services/oauth2/token   /hubspot/crm/v3/…
+    /intercom/conversations/…
     GET  /sandbox/health                        is it up
     GET  /sandbox/state                         the whole world as JSON
     GET  /sandbox/describe                      the same for people, as text
@@ -52,6 +53,7 @@ PREFIXES: Mapping[str, str] = {
     "/typeform": "typeform",
     "/salesforce": "salesforce",
     "/hubspot": "hubspot",
+    "/intercom": "intercom",
 }
 HANG_SECONDS = 30.0
 """How long a planned time-out holds a connection before it is cut."""
@@ -59,16 +61,21 @@ HANG_SECONDS = 30.0
 _ACTS = {
     "customer": ("open_ticket", "reply", "answer_survey", "file_survey", "comment_issue"),
     "agent": (
-        *("internal_note", "set_status", "close", "merge"),
-        *("comment_issue", "move_issue", "edit_issue", "delete_issue"),
+        *("internal_note", "set_status", "take", "close", "merge"),
+        *("comment_issue", "move_issue", "edit_issue", "schedule_hours", "delete_issue"),
     ),
     "csm": ("press", "submit_modal"),
-    "engineer": ("complete", "place_deliverable"),
+    "engineer": ("complete", "deactivate", "place_deliverable"),
     "member": ("open_case", "write", "set_password"),
     "tier2": ("comment", "edit", "request_privacy"),
     "rep": (
         *("edit_deal", "delete_deal", "open_ticket", "edit_ticket"),
         *("edit_task", "complete_task", "set_available"),
+    ),
+    "visitor": ("write", "reply"),
+    "teammate": (
+        *("tag", "untag", "reply", "note", "close", "reopen"),
+        *("assign", "set_topic", "miss_sla", "delete"),
     ),
 }
 

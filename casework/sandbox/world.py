@@ -22,13 +22,16 @@ from casework.sandbox import (
     asana,
     dropbox,
     hubspot,
+    intercom,
     jira,
     onedrive,
     salesforce,
     seed,
     seed_documents,
     seed_escalations,
+    seed_hours,
     seed_offboarding,
+    seed_transfer,
     slack,
     typeform,
     zendesk,
@@ -50,6 +53,7 @@ _ANSWER: Mapping[str, Callable[[World, Request], Response]] = {
     "typeform": typeform.answer,
     "salesforce": salesforce.answer,
     "hubspot": hubspot.answer,
+    "intercom": intercom.answer,
 }
 VENDORS = tuple(_ANSWER)
 
@@ -76,6 +80,8 @@ CREDENTIALS: Mapping[str, str] = {
     "salesforce_webhook_secret": "salesforce-sandbox-webhook-secret-2be8",
     "hubspot_token": "pat-sandbox-4a1e-hubspot-token",
     "hubspot_client_secret": "hubspot-sandbox-client-secret-c5d3",
+    "intercom_token": "dG9rOnNhbmRib3g-intercom-9f31",
+    "intercom_client_secret": "intercom-sandbox-client-secret-70bc",
 }
 """What the stand-ins accept. They open nothing outside this sandbox."""
 
@@ -132,6 +138,7 @@ class World:
             "typeform": typeform.empty(),
             "salesforce": salesforce.empty(),
             "hubspot": hubspot.empty(),
+            "intercom": intercom.empty(),
         }
         if self._snapshot.exists():
             kept = json.loads(self._snapshot.read_text())
@@ -190,6 +197,10 @@ class World:
                 seed_escalations.plant(self)
             if not self.state["hubspot"]["objects"]:
                 seed_offboarding.plant(self)
+            if seed_hours.REVENUE not in self.state["jira"]["projects"]:
+                seed_hours.plant(self)
+            if not self.state["intercom"]["admins"]:
+                seed_transfer.plant(self)
 
     # -- read by people and tests -----------------------------------------------------------------------
 
@@ -247,6 +258,8 @@ class World:
             lines.extend(f"salesforce case {one['CaseNumber']} {one['Status']} [{one['Tier__c']}]" for one in cases)
             deals = self.state["hubspot"]["objects"].get("deals", {}).items()
             lines.extend(f"hubspot deal {key} [{one['properties']['client_activity_status']}]" for key, one in deals)
+            chats = self.state["intercom"]["conversations"].items()
+            lines.extend(f"intercom conversation {key} {one['state']}" for key, one in chats)
             lines.append(f"outbox={len(self.state['outbox'])} undelivered={len(self.state['undelivered'])}")
             return "\n".join(lines)
 

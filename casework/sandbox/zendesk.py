@@ -11,6 +11,7 @@ import binascii
 import json
 from typing import TYPE_CHECKING, Any
 
+from casework.sandbox import fields
 from casework.sandbox import zendesk_tickets as tickets
 from casework.sandbox.http import Json, Refusal, Request, Response, json_response
 from casework.sandbox.routing import Routes
@@ -81,9 +82,20 @@ def _user(world: World, user_id: str) -> Json:
 @routes.on("GET", "/api/v2/tickets/show_many")
 def _show_many(world: World, request: Request) -> Response:
     wanted = (request.parameter("ids") or "").split(",")
+    if len(wanted) > _PAGE:
+        raise refuse(422, "TooManyValues", f"at most {_PAGE} ids")
+    beside = set(filter(None, (request.parameter("include") or "").split(",")))
+    if surplus := sorted(beside - {"metric_sets", "slas"}):
+        raise refuse(400, {"title": "Invalid attribute", "message": f"include: {surplus[0]} is not known here"})
     known = world.state["zendesk"]["tickets"]
     found = [tickets.shown(known[number]) for number in wanted if number in known]
-    return json_response(200, {"tickets": found, "count": len(found), "next_page": None, "previous_page": None})
+    told: Json = {"tickets": found, "count": len(found), "next_page": None, "previous_page": None}
+    if "metric_sets" in beside:
+        told["metric_sets"] = [tickets.metrics(world, one) for one in found]
+    if "slas" in beside:
+        for one in found:
+            one["slas"] = {"policy_metrics": tickets.targets(world, one)}
+    return json_response(200, told)
 
 
 @routes.on("GET", "/api/v2/tickets/{ticket_id}")
@@ -101,10 +113,10 @@ def _update(world: World, request: Request, ticket_id: str) -> Response:
 
 @routes.on("POST", "/api/v2/tickets")
 def _create(world: World, request: Request) -> Response:
-    fields = _body(request, "ticket")
+    given = _body(request, "ticket")
     key = request.headers.get("idempotency-key")
     if key is None:
-        created = tickets.create(world, fields, author_id=_robot(world))
+        created = tickets.create(world, given, author_id=_robot(world))
         return json_response(201, {"ticket": tickets.shown(created)})
     if not 0 < len(key) <= 255:
         raise refuse(400, "IdempotentRequestError", "The idempotency key must have 1 to 255 characters")
@@ -112,12 +124,12 @@ def _create(world: World, request: Request) -> Response:
     now = world.now().timestamp()
     earlier = kept.get(key)
     if earlier is not None and now - earlier["at"] < _IDEMPOTENCY_SECONDS:
-        if earlier["fields"] != fields:
+        if earlier["fields"] != given:
             message = "Request parameters don't match the given idempotency key"
             raise refuse(400, "IdempotentRequestError", message)
         return json_response(201, earlier["answer"], {"x-idempotency-lookup": "hit"})
-    result = {"ticket": tickets.shown(tickets.create(world, fields, author_id=_robot(world)))}
-    kept[key] = {"at": now, "fields": fields, "answer": result}
+    result = {"ticket": tickets.shown(tickets.create(world, given, author_id=_robot(world)))}
+    kept[key] = {"at": now, "fields": given, "answer": result}
     return json_response(201, result, {"x-idempotency-lookup": "miss"})
 
 
@@ -184,6 +196,32 @@ def _email_ccs(world: World, _request: Request, ticket_id: str) -> Response:
 @routes.on("GET", "/api/v2/users/me")
 def _me(world: World, _request: Request) -> Response:
     return json_response(200, {"user": _user(world, str(_robot(world)))})
+
+
+_USER = {
+    "name": fields.text,
+    "email": fields.text,
+    "role": fields.one_of("end-user", "agent", "admin"),
+    "skip_verify_email": fields.flag,
+}
+
+
+@routes.on("POST", "/api/v2/users/create_or_update")
+def _add_user(world: World, request: Request) -> Response:
+    given = _body(request, "user")
+    if surplus := fields.unknown(given, _USER):
+        raise tickets.invalid(surplus, "is not an attribute of this record")
+    if wrong := fields.ill_typed(given, _USER):
+        raise refuse(400, {"title": "Invalid attribute", "message": f"You passed an invalid value for {wrong[0]}."})
+    if missing := [name for name in ("name", "email") if not given.get(name)]:
+        raise tickets.invalid(missing, "cannot be blank")
+    users: list[Json] = list(world.state["zendesk"]["users"].values())
+    known = next((user for user in users if (user["email"] or "").lower() == given["email"].lower()), None)
+    if known is not None:
+        known["name"] = given["name"]
+        return json_response(200, {"user": known})
+    made = tickets.add_user(world, given["email"], given["name"], given.get("role", "end-user"))
+    return json_response(201, {"user": made})
 
 
 @routes.on("GET", "/api/v2/users/search")

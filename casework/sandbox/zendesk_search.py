@@ -73,6 +73,6 @@ def _term_holds(record: Json, name: str, sign: str, value: str) -> bool:
         return compare(record[_TIMES[name]], value)
     if name in ("email", "role", "external_id") and sign == ":":
         return str(record.get(name) or "").lower() == value.lower()
-    if name == "requester" and sign == ":":
-        return str(record.get("requester_id")) == value
+    if name in ("requester", "assignee", "group") and sign == ":":
+        return str(record.get(f"{name}_id")) == value
     raise refuse(422, "invalid", f"Invalid search: property {name!r}")

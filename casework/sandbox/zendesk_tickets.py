@@ -152,6 +152,7 @@ def create(world: World, given: Json, *, author_id: int) -> Json:
     _add_comment(world, stored, {"author_id": author_id, **given["comment"]}, audit_id)
     stored["tags"] = sorted(set(given.get("tags", [])))
     world.state["zendesk"]["tickets"][str(number)] = stored
+    _in_status(world, stored)
     notify(world, stored, "ticket.created", {}, author_id)
     if stored["tags"]:
         event = {"tags_added": stored["tags"], "tags_removed": []}
@@ -190,7 +191,33 @@ def update(world: World, stored: Json, given: Json, *, author_id: int, tag_route
     before = shown(stored)
     stored.update(draft)
     stored["updated_at"] = world.stamp()
+    if before["status"] != stored["status"]:
+        _in_status(world, stored)
     return _audit(world, stored, audit_id, _tell_changes(world, before, stored, comment, author_id))
+
+
+def _in_status(world: World, stored: Json) -> None:
+    since = world.state["zendesk"].setdefault("in_status_since", {})
+    since[str(stored["id"])] = world.stamp()
+
+
+def metrics(world: World, stored: Json) -> Json:
+    """What Zendesk measures of a ticket, as far as it is measured here."""
+    since = world.state["zendesk"].get("in_status_since", {}).get(str(stored["id"]))
+    return {"ticket_id": stored["id"], "created_at": stored["created_at"], "status_updated_at": since}
+
+
+def targets(world: World, stored: Json) -> list[Json]:
+    """The targets of its service level; none unless somebody set them."""
+    kept: list[Json] = world.state["zendesk"].get("targets", {}).get(str(stored["id"]), [])
+    return kept
+
+
+def promise(world: World, stored: Json, due: datetime) -> None:
+    """A first answer is due then."""
+    stamp = due.strftime("%Y-%m-%dT%H:%M:%SZ")
+    target = {"metric": "first_reply_time", "stage": "active", "breach_at": stamp, "days": 0}
+    world.state["zendesk"].setdefault("targets", {})[str(stored["id"])] = [target]
 
 
 def _tell_changes(world: World, before: Json, after: Json, comment: Json | None, author_id: int) -> list[Json]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from casework.systems.errors import Misconfigured
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from casework.systems.asana import Asana
     from casework.systems.dropbox import Dropbox
     from casework.systems.hubspot import HubSpot
+    from casework.systems.intercom import Intercom
     from casework.systems.jira import Jira
     from casework.systems.mail import Mail
     from casework.systems.product import ProductDatabase
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from casework.systems.typeform import Typeform
     from casework.systems.zendesk import Zendesk
 
-__all__ = ["HubSpotPlaces", "JiraPlaces", "NotSetUp", "Places", "Systems", "current", "use"]
+__all__ = [
+    "HubSpotPlaces",
+    "IntercomPlaces",
+    "JiraPlaces",
+    "NotSetUp",
+    "Places",
+    "RevenueBoard",
+    "Systems",
+    "current",
+    "use",
+]
 
 
 class NotSetUp:
@@ -43,9 +54,11 @@ class NotSetUp:
 
 
 _NO_JIRA = NotSetUp("Jira", "jira.url")
+_NO_BOARD = NotSetUp("Jira", "jira.revenue_project")
 _NO_TYPEFORM = NotSetUp("Typeform", "typeform.token")
 _NO_SALESFORCE = NotSetUp("Salesforce", "salesforce.url")
 _NO_HUBSPOT = NotSetUp("HubSpot", "hubspot.token")
+_NO_INTERCOM = NotSetUp("Intercom", "intercom.token")
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,19 @@ class JiraPlaces:
 
 
 @dataclass(frozen=True)
+class RevenueBoard:
+    """The project in Jira on whose issues scheduled hours stand, and their fields' ids.
+
+    `hours_field` has a number of hours, of whom the issue is assigned to; `day_field` their date. Without a date they
+    are of each week until the issue is done.
+    """
+
+    project: str
+    hours_field: str
+    day_field: str
+
+
+@dataclass(frozen=True)
 class HubSpotPlaces:
     """Where things are in HubSpot, by the ids of pipelines of tickets and of their stages.
 
@@ -83,6 +109,20 @@ class HubSpotPlaces:
 
 
 @dataclass(frozen=True)
+class IntercomPlaces:
+    """Where things are in Intercom. `conversation_page` has `{conversation}` in it.
+
+    A conversation is for sales when it has the tag `to_sales_tag`, or a topic in its attribute `topic_attribute`;
+    `sales_address` is whom to add to it.
+    """
+
+    conversation_page: str
+    to_sales_tag: str
+    topic_attribute: str
+    sales_address: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Places:
     """Where in the systems our things are: ids and addresses, no secrets.
 
@@ -96,9 +136,11 @@ class Places:
     asana_project: str
     asana_template: str
     jira: JiraPlaces = cast("JiraPlaces", _NO_JIRA)  # noqa: RUF009 - casts nothing at run time
+    revenue_board: RevenueBoard = cast("RevenueBoard", _NO_BOARD)  # noqa: RUF009
     survey_form: str = ""
     case_page: str = ""
     hubspot: HubSpotPlaces = cast("HubSpotPlaces", _NO_HUBSPOT)  # noqa: RUF009
+    intercom: IntercomPlaces = cast("IntercomPlaces", _NO_INTERCOM)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -117,6 +159,7 @@ class Systems:
     typeform: Typeform = cast("Typeform", _NO_TYPEFORM)  # noqa: RUF009
     salesforce: Salesforce = cast("Salesforce", _NO_SALESFORCE)  # noqa: RUF009
     hubspot: HubSpot = cast("HubSpot", _NO_HUBSPOT)  # noqa: RUF009
+    intercom: Intercom = cast("Intercom", _NO_INTERCOM)  # noqa: RUF009
 
 
 _connected: Systems | None = None

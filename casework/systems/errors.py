@@ -42,6 +42,9 @@ class SystemFault(Exception):
         return f"{self.system}: {self.operation}: {self.detail}{status}. {self.advice}"
 
 
+SOON_SECONDS = 20.0
+
+
 class Temporary(SystemFault):
     """The system could not answer now.
 
@@ -62,6 +65,11 @@ class Temporary(SystemFault):
         super().__init__(system, operation, detail, status=status)
         self.retry_after = retry_after
         self.maybe_done = maybe_done
+
+    @property
+    def soon(self) -> bool:
+        """Whether a process may sit through the waiting: the system did not ask for more than `SOON_SECONDS`."""
+        return self.retry_after is None or self.retry_after <= SOON_SECONDS
 
     @property
     def advice(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from casework.systems.hubspot_models import Absence, Company, Deal, Hours, Note, Owner, Rep, Task, Ticket
+from casework.systems.hubspot_models import Absence, Company, Deal, Hours, Note, Owner, Rep, Task, Ticket, Version
 from casework.systems.hubspot_names import Names, demand
 from casework.systems.hubspot_people import Colleagues
 from casework.systems.hubspot_records import Companies, DealFields, Deals, Tickets
@@ -32,6 +32,7 @@ __all__ = [
     "Rep",
     "Task",
     "Ticket",
+    "Version",
 ]
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from casework.systems.hubspot_rest import own
 from casework.systems.hubspot_text import as_text
 
-__all__ = ["Absence", "Company", "Deal", "Hours", "Note", "Owner", "Rep", "Task", "Ticket"]
+__all__ = ["Absence", "Company", "Deal", "Hours", "Note", "Owner", "Rep", "Task", "Ticket", "Version"]
 
 Id = Annotated[str, AfterValidator(own)]
 Moment = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
@@ -45,6 +45,20 @@ class Deal(_Model):
     name: str | None = Field(alias="dealname", repr=False)
 
 
+class Version(_Model):
+    """A value that a property has had from `at` on; None: none. `app` is the id of the app that set it, if one did."""
+
+    value: Annotated[str | None, BeforeValidator(lambda value: value or None)]
+    at: Moment = Field(alias="timestamp")
+    source: str = Field(alias="sourceType")
+    source_id: str | None = Field(None, alias="sourceId")
+
+    @property
+    def app(self) -> str | None:
+        """The id of the app that set it; None for a person, a workflow, an import."""
+        return self.source_id or "" if self.source == "INTEGRATION" else None
+
+
 class Company(_Model):
     """A customer; the owner is who represents us there."""
 
@@ -74,10 +88,15 @@ class Ticket(_Model):
     changed: Moment = Field(alias="hs_lastmodifieddate")
     subject: str | None = Field(repr=False)
 
-    def overdue(self, now: datetime) -> bool:
-        """Whether a target has passed by: that of the first answer while there is none, or that of the end."""
+    @property
+    def due(self) -> datetime | None:
+        """When the next target passes by: that of the first answer while there is none, or that of the end."""
         first = self.first_answer_due if self.answered is None else None
-        return not self.closed and any(due is not None and due < now for due in (first, self.end_due))
+        return min((due for due in (first, self.end_due) if due is not None and not self.closed), default=None)
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether a target has passed by."""
+        return self.due is not None and self.due < now
 
 
 class Task(_Model):

@@ -78,7 +78,8 @@ def demand(rest: HubSpotRest, names: Names, stages: Mapping[str, tuple[str, ...]
             name = names.property(kind, ours)
             if (said := _wrong(shapes.get(name), need)) is not None:
                 wrong.append(f"{kind}.{name} {said}")
-    known = rest.pipelines("tickets") if stages else {}
+    pipelines = rest.pipelines("tickets") if stages else {}
+    known = {pipeline: {stage.id for stage in found} for pipeline, found in pipelines.items()}
     for pipeline, wanted in stages.items():
         if pipeline not in known:
             wrong.append(f"there is no pipeline of tickets with the id {pipeline}")

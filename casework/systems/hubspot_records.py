@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from casework.systems.hubspot_models import Company, Deal, Ticket
+from casework.systems.errors import NotFound
+from casework.systems.hubspot_models import Company, Deal, Ticket, Version
 from casework.systems.hubspot_names import Names
-from casework.systems.hubspot_rest import HubSpotRest, equals, one_of
+from casework.systems.hubspot_rest import SYSTEM, Filter, HubSpotRest, Stage, equals, one_of, stamp
 
 __all__ = ["Companies", "DealFields", "Deals", "Tickets"]
 
@@ -49,6 +50,12 @@ def _whole(model: type[M], names: Names, rest: HubSpotRest, operation: str, kind
     return rest.typed(operation, model, names.read(kind, record))
 
 
+def _versions(rest: HubSpotRest, operation: str, kind: str, object_id: str, name: str) -> tuple[Version, ...]:
+    """What a property has been, newest first."""
+    known = (rest.typed(operation, Version, one) for one in rest.past(operation, kind, object_id, name))
+    return tuple(sorted(known, key=lambda version: version.at, reverse=True))
+
+
 class Deals:
     """The deals of an account."""
 
@@ -76,11 +83,27 @@ class Deals:
         """The ids of the companies that a deal is with. Raises `NotFound`."""
         return self._rest.associated(f"find the companies of deal {deal_id}", "deals", deal_id, "companies")
 
-    def with_status(self, statuses: Sequence[str]) -> tuple[Deal, ...]:
-        """The deals with one of these activity statuses, oldest first; the newest may not be found yet."""
-        operation = "look for deals by status"
+    def statuses(self, deal_id: str) -> tuple[Version, ...]:
+        """The activity statuses that a deal has had, newest first, the present one included. Raises `NotFound`."""
         name = self._names.property("deals", "client_activity_status")
-        found = self._read(operation, self._rest.search(operation, "deals", one_of(name, statuses)))
+        return _versions(self._rest, f"read the statuses of deal {deal_id}", "deals", deal_id, name)
+
+    def known_statuses(self) -> tuple[str, ...]:
+        """The activity statuses that a deal of this account may have, as the account spells them."""
+        name = self._names.property("deals", "client_activity_status")
+        shape = self._rest.shapes("deals").get(name)
+        return shape.choices if shape is not None else ()
+
+    def with_status(self, statuses: Sequence[str], *, since: datetime | None = None) -> tuple[Deal, ...]:
+        """The deals with one of these activity statuses, oldest first; the newest may not be found yet.
+
+        With `since` only those that were changed then or later.
+        """
+        operation = "look for deals by status"
+        wanted = [one_of(self._names.property("deals", "client_activity_status"), statuses)]
+        if since is not None:
+            wanted.append(Filter("hs_lastmodifieddate", "GTE", stamp(since)))
+        found = self._read(operation, self._rest.search(operation, "deals", *wanted))
         return tuple(deal for deal in found if deal.status in statuses)
 
     def edit(self, deal_id: str, *, status: str | None = None, contract_end: date | None = None) -> None:
@@ -153,6 +176,28 @@ class Tickets:
     def companies_of(self, ticket_id: str) -> tuple[str, ...]:
         """The ids of the companies that a ticket is of. Raises `NotFound`."""
         return self._rest.associated(f"find the companies of ticket {ticket_id}", "tickets", ticket_id, "companies")
+
+    def in_pipeline_since(self, ticket_id: str) -> datetime:
+        """When a ticket came into the pipeline in which it is (UTC). Raises `NotFound`."""
+        versions = _versions(
+            self._rest, f"read the pipelines of ticket {ticket_id}", "tickets", ticket_id, "hs_pipeline"
+        )
+        return versions[0].at if versions else self.ticket(ticket_id).created
+
+    def changed_in(self, pipeline: str, since: datetime) -> tuple[Ticket, ...]:
+        """The tickets in a pipeline that were changed then or later, oldest first; the newest may not be found yet."""
+        operation = f"look for what changed in the pipeline {pipeline}"
+        lately = Filter("hs_lastmodifieddate", "GTE", stamp(since))
+        found = self._read(operation, self._rest.search(operation, "tickets", equals("hs_pipeline", pipeline), lately))
+        return tuple(one for one in found if one.pipeline == pipeline)
+
+    def stages(self, pipeline: str) -> tuple[Stage, ...]:
+        """The stages of a pipeline. Raises `NotFound`."""
+        operation = f"read the stages of pipeline {pipeline}"
+        known = self._rest.pipelines("tickets").get(pipeline)
+        if known is None:
+            raise NotFound(SYSTEM, operation, "the account has no such pipeline of tickets")
+        return known
 
     def queue(self, pipeline: str, stages: Sequence[str], *, owner_id: str | None = None) -> tuple[Ticket, ...]:
         """The tickets in these stages, of one owner or of everybody, oldest first.

@@ -26,7 +26,7 @@ from casework.systems.errors import vendor_request_id as correlation
 from casework.systems.http import TURNED_AWAY, Http
 from casework.systems.hubspot_limits import SYSTEM, Limits
 
-__all__ = ["SYSTEM", "Filter", "HubSpotRest", "Record", "Shape", "equals", "one_of", "own", "stamp"]
+__all__ = ["SYSTEM", "Filter", "HubSpotRest", "Record", "Shape", "Stage", "equals", "one_of", "own", "stamp"]
 
 URL = "https://api.hubapi.com"
 Record = Mapping[str, Any]
@@ -103,6 +103,10 @@ class _Object(_Model):
         return {"id": self.id, **{name: value or None for name, value in self.properties.items()}}
 
 
+class _Past(_Model):
+    propertiesWithHistory: dict[str, list[dict[str, Any]]]
+
+
 class _Next(_Model):
     after: str
 
@@ -152,15 +156,22 @@ class Shape(_Model):
         return not (self.modificationMetadata or {}).get("readOnlyValue", False)
 
 
-class _Stage(_Model):
-    """A stage of a pipeline."""
+class Stage(_Model):
+    """A stage of a pipeline; `label` is what people call it."""
 
     id: str
+    label: str
+    metadata: Mapping[str, str | None] = {}
+
+    @property
+    def closed(self) -> bool:
+        """Whether a ticket is closed in it."""
+        return self.metadata.get("ticketState") == "CLOSED"
 
 
 class _Pipeline(_Model):
     id: str
-    stages: list[_Stage]
+    stages: list[Stage]
 
 
 _SHAPES, _PIPELINES = TypeAdapter(list[Shape]), TypeAdapter(list[_Pipeline])
@@ -192,6 +203,12 @@ class HubSpotRest:
         params = {"properties": ",".join(properties)} | ({} if by is None else {"idProperty": by})
         answer = self._ask(operation, "GET", f"{_OBJECTS}/{kind}/{own(object_id)}", params=params)
         return self._http.typed(operation, _Object, answer).record()
+
+    def past(self, operation: str, kind: str, object_id: str, name: str) -> tuple[dict[str, Any], ...]:
+        """The values that a property of an object has had, each with when and by whom it was set. Raises `NotFound`."""
+        params = {"properties": name, "propertiesWithHistory": name}
+        answer = self._ask(operation, "GET", f"{_OBJECTS}/{kind}/{own(object_id)}", params=params)
+        return tuple(self._http.typed(operation, _Past, answer).propertiesWithHistory.get(name, ()))
 
     def read_all(self, operation: str, kind: str, ids: Sequence[str], properties: Sequence[str]) -> tuple[Record, ...]:
         """Several objects as they stand now, in the order of `ids`; those that are not there are left out."""
@@ -305,12 +322,12 @@ class HubSpotRest:
         answer = self._ask(operation, "GET", f"crm/v3/properties/{kind}")
         return {one.name: one for one in self._http.typed(operation, _SHAPES, answer, "results")}
 
-    def pipelines(self, kind: str) -> Mapping[str, tuple[str, ...]]:
-        """The stages of each pipeline of a kind, by ids."""
+    def pipelines(self, kind: str) -> Mapping[str, tuple[Stage, ...]]:
+        """The stages of each pipeline of a kind, by the pipelines' ids."""
         operation = f"read the pipelines of {kind}"
         answer = self._ask(operation, "GET", f"crm/v3/pipelines/{kind}")
         listed = self._http.typed(operation, _PIPELINES, answer, "results")
-        return {one.id: tuple(stage.id for stage in one.stages) for one in listed}
+        return {one.id: tuple(one.stages) for one in listed}
 
     def typed(self, operation: str, kind: type[M], record: Any) -> M:
         """A record as a model. Raises `Refused` when it has another shape."""

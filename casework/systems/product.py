@@ -1,4 +1,5 @@
-"""The organisation's own product database, read only: who belongs to which team or organisation, and who works here.
+"""The organisation's own product database, read only: who belongs to which team or organisation, who can still get in,
+and who works here.
 
 Access rests on these answers, so addresses match exactly or not at all: ASCII letters are lower-cased on both
 sides, surrounding blanks are dropped, and nothing else is made equal. `LIKE` is never used, and what the
@@ -38,8 +39,8 @@ _POSTGRES_SETTINGS = ("28", "3D", "42")
 class Queries:
     """The questions as SQL, for a product whose tables look otherwise.
 
-    Each keeps its parameters (`:address`, `:id`) and the names of its columns. `memberships` and `accounts` may
-    find too much; their `email` column decides.
+    Each keeps its parameters (`:address`, `:id`) and the names of its columns. `memberships`, `accounts` and
+    `staff_by_address` may find too much; their `email` column decides.
     """
 
     memberships: str = (
@@ -59,11 +60,20 @@ class Queries:
         "LEFT JOIN organization_roles r ON r.user_id = u.id AND r.organization_id = up.id "
         "WHERE lower(trim(u.email)) = :address ORDER BY u.id, r.role"
     )
+    members: str = (
+        "SELECT m.user_id, m.team_id, m.admin, u.active FROM memberships m JOIN users u ON u.id = m.user_id "
+        "WHERE m.team_id = :id ORDER BY m.user_id"
+    )
+    user_address: str = "SELECT email FROM users WHERE id = :id"
+    live_sessions: str = "SELECT count(*) AS live_sessions FROM sessions WHERE team_id = :id AND ended_at IS NULL"
     organization: str = "SELECT name FROM organizations WHERE id = :id"
     staff: str = "SELECT id, slack_id, zendesk_id, manager_id FROM staff WHERE id = :id"
     staff_by_zendesk: str = "SELECT id, slack_id, zendesk_id, manager_id FROM staff WHERE zendesk_id = :id"
     staff_by_slack: str = "SELECT id, slack_id, zendesk_id, manager_id FROM staff WHERE slack_id = :id"
     staff_address: str = "SELECT email FROM staff WHERE id = :id"
+    staff_by_address: str = (
+        "SELECT id, slack_id, zendesk_id, manager_id, email FROM staff WHERE lower(trim(email)) = :address"
+    )
 
 
 class _Model(BaseModel):
@@ -76,6 +86,12 @@ class Membership(_Model):
     user_id: str
     team_id: str
     admin: bool
+
+
+class Member(Membership):
+    """A user's place in a team, and whether they can sign in."""
+
+    active: bool
 
 
 class Team(_Model):
@@ -167,6 +183,21 @@ class ProductDatabase:
         rows = self._rows(operation, self._queries.teams_with_domain, domain=_plain(domain))
         return tuple(sorted(str(row["team_id"]) for row in rows if _plain(str(row["domain"])) == _plain(domain)))
 
+    def members(self, team_id: str) -> list[Member]:
+        """The users of a team, also those who cannot sign in any more."""
+        operation = f"find the members of team {team_id}"
+        return [_typed(operation, Member, row) for row in self._rows(operation, self._queries.members, id=team_id)]
+
+    def user_address(self, user_id: str) -> str:
+        """A user's e-mail address, active or not, to write to and forget. Raises `NotFound`."""
+        return self._address(f"read the address of user {user_id}", self._queries.user_address, user_id)
+
+    def live_sessions(self, team_id: str) -> int:
+        """In how many sessions of a team somebody is signed in."""
+        operation = f"count the live sessions of team {team_id}"
+        (row,) = self._rows(operation, self._queries.live_sessions, id=team_id)
+        return int(row["live_sessions"])
+
     def staff(self, staff_id: str) -> Staff:
         """Raises `NotFound` when nobody has this id."""
         operation = f"read staff {staff_id}"
@@ -177,11 +208,15 @@ class ProductDatabase:
 
     def staff_address(self, staff_id: str) -> str:
         """A colleague's e-mail address, to write to and forget. Raises `NotFound`."""
-        operation = f"read the address of staff {staff_id}"
-        row = self._row(operation, self._queries.staff_address, id=staff_id)
-        if row is None or not row["email"]:
-            raise NotFound(_SYSTEM, operation, "nobody has this id, or they have no address")
-        return str(row["email"])
+        return self._address(f"read the address of staff {staff_id}", self._queries.staff_address, staff_id)
+
+    def staff_by_address(self, address: str) -> Staff | None:
+        """The colleague with exactly this address, or None. Raises `Refused` when several have it."""
+        operation = "find staff by address"
+        rows = self._of(address, operation, self._queries.staff_by_address)
+        if len(rows) > 1:
+            raise Refused(_SYSTEM, operation, f"{len(rows)} colleagues have the same address")
+        return _typed(operation, Staff, rows[0]) if rows else None
 
     def staff_by_zendesk(self, zendesk_id: int) -> Staff | None:
         """The colleague with this Zendesk user id, or None."""
@@ -220,6 +255,12 @@ class ProductDatabase:
         if not wanted.isprintable():
             return []  # Hidden characters belong to nobody, and a database may choke on them.
         return [row for row in self._rows(operation, query, address=wanted) if _plain(str(row["email"])) == wanted]
+
+    def _address(self, operation: str, query: str, person_id: str) -> str:
+        row = self._row(operation, query, id=person_id)
+        if row is None or not row["email"]:
+            raise NotFound(_SYSTEM, operation, "nobody has this id, or they have no address")
+        return str(row["email"])
 
     def _row(self, operation: str, query: str, **parameters: Any) -> Mapping[str, Any] | None:
         rows = self._rows(operation, query, **parameters)

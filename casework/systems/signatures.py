@@ -1,10 +1,11 @@
 """Whether a webhook was sent by the vendor it claims, checked over the raw bytes before anything is parsed.
 
-Sources: Zendesk "Verifying webhooks", Asana "Webhooks guide", Slack "Verifying requests from Slack", Jira
-"Webhooks" (secure admin webhooks), Typeform "Secure your webhooks", HubSpot "Validating requests". Zendesk, Slack and
-HubSpot sign a timestamp; a delivery more than five minutes from `now`, either way, is refused as a replay (Slack's and
-HubSpot's own rule; Zendesk names none). The others sign none: their receivers must drop duplicates. Salesforce signs
-nothing by itself: its callouts are written by the org's administrator, in the form that `verify_salesforce` says.
+Sources: Zendesk "Verifying webhooks", Asana "Webhooks guide", Slack "Verifying requests from Slack", Jira "Webhooks"
+(secure admin webhooks), Typeform "Secure your webhooks", HubSpot "Validating requests", Intercom "Webhooks". Zendesk,
+Slack and HubSpot sign a timestamp; a delivery more than five minutes from `now`, either way, is refused as a replay
+(Slack's and HubSpot's own rule; Zendesk names none). The others sign none: their receivers must drop duplicates.
+Salesforce signs nothing by itself: its callouts are written by the org's administrator, in the form that
+`verify_salesforce` says.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 REPLAY_WINDOW = timedelta(minutes=5)
 _DECODED = re.compile("%(" + "|".join(f"{ord(sign):02X}" for sign in ":/?@!$'()*,;") + ")", re.IGNORECASE)
@@ -106,14 +108,19 @@ def verify_hubspot(
     _recent(sent, now)
 
 
+def verify_intercom(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """`X-Hub-Signature`: `sha1=` + hex HMAC-SHA1 over the body; Intercom has no other. Raises `BadSignature`."""
+    _same(_header(headers, "X-Hub-Signature"), "sha1=" + _mac(secret, body, hashlib.sha1).hex())
+
+
 def _as_signed(uri: str) -> str:
     return _DECODED.sub(lambda escape: chr(int(escape[1], 16)), uri)
 
 
-def _mac(secret: str, signed: bytes) -> bytes:
+def _mac(secret: str, signed: bytes, method: Callable[..., Any] = hashlib.sha256) -> bytes:
     if not secret.strip():
         raise ValueError("The signing secret is empty: anyone could sign with it")
-    return hmac.new(secret.encode(), signed, hashlib.sha256).digest()
+    return hmac.new(secret.encode(), signed, method).digest()
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

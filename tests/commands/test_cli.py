@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -67,6 +68,42 @@ def test_config_masks_and_names(run: Callable[..., Result], monkeypatch: pytest.
     assert (wrong.exit_code, wrong.stdout) == (1, "")
     assert "gateway.port" in wrong.stderr
     assert "planted" not in wrong.stderr
+
+
+REPS = [
+    {
+        "id": "staff-14",
+        "zone": "America/New_York",
+        "country": "US",
+        "subdivision": "NY",
+        "hours": [
+            {"days": ["friday", "monday", "tuesday", "wednesday"], "starts": "09:00", "ends": "17:00"},
+            {"days": ["saturday", "sunday"], "starts": "10:00", "ends": "11:30"},
+        ],
+        "leave": [{"first": "2026-12-24", "last": "2026-12-31"}],
+        "jira_account": "712020:a",
+    },
+    {"id": "staff-15", "zone": "UTC"},
+]
+
+
+def test_config_shows_reps_in_a_line_each(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among the settings stand their ids, below them a table with a line for each; JSON has all of it in its place."""
+    monkeypatch.setenv("CASEWORK_REPS", json.dumps(REPS))
+    lines = run("config").stdout.splitlines()
+    assert any(re.match(r"reps +staff-14, staff-15 +environment CASEWORK_REPS", line) for line in lines)
+    shown = [re.split(r" {2,}", line.strip()) for line in lines[-3:]]
+    assert shown == [
+        ["rep", "zone", "holidays", "hours", "leave", "queues", "board account"],
+        [
+            *("staff-14", "America/New_York", "US-NY"),
+            "mon-wed, fri 09:00-17:00; sat, sun 10:00-11:30",
+            *("2026-12-24 to 2026-12-31", "–", "712020:a"),
+        ],
+        ["staff-15", "UTC", "–", "–", "–", "–", "–"],
+    ]
+    (row,) = [one for one in json.loads(run("config", "--json").stdout) if one["name"] == "reps"]
+    assert [one["id"] for one in row["value"]] == ["staff-14", "staff-15"]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +184,19 @@ def test_the_sandbox_s_own_webhooks(place: Place, world: World) -> None:
         ("ticket.creation", f"hubspot:ticket:{ticket}"),
     ]
     assert not [planted for planted in world.planted if planted in repr(stored(place))]
+
+
+def test_the_gateway_looks(place: Place) -> None:
+    """A gateway with an account looks by itself for what was not told, and its worker is woken for what is found."""
+    subject, at = "hubspot:deal:12", place.desk.files.now() - timedelta(minutes=2)
+    heard: list[tuple[str, str]] = []
+    handled = threading.Event()
+
+    def follow(event: str, subject: str) -> None:
+        heard.append((event, subject))
+        handled.set()
+
+    gateway = replace(place.gateway, hubspot_changes=lambda since: [(subject, at)], on_hint=follow)
+    with TestClient(create_app(gateway), base_url=URL):
+        assert handled.wait(4)
+    assert heard == [("hubspot.changed", subject)]

@@ -117,6 +117,16 @@ def test_a_week(day: date) -> None:
     assert [later - earlier for earlier, later in pairwise(week)] == [DAY] * 6
 
 
+def test_what_the_clock_shows() -> None:
+    """The wall time of a moment, the same in both of the hours that come twice; a moment without a zone is refused."""
+    berlin = Rep(id="rep-1", zone="Europe/Berlin")
+    assert berlin.wall(datetime(2026, 7, 1, 10, 30, tzinfo=UTC)) == time(12, 30)
+    twice = [berlin.wall(datetime(2026, 10, 25, hour, 30, tzinfo=UTC)) for hour in (0, 1)]
+    assert twice == [time(2, 30)] * 2
+    with pytest.raises(ValueError, match="aware"):
+        berlin.wall(datetime(2026, 7, 1, 10, 30))  # noqa: DTZ001 - that is the point
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [

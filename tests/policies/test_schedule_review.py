@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from policies import schedule_review as policy
 from policies.numbers import NumbersError, load
-from policies.rep_days import WEEKDAYS, Hours, Leave, Rep
+from policies.rep_days import WEEKDAYS, Cron, Hours, Leave, Rep, week_of
+from policies.rota import Rostered
 from policies.schedule_review import (
     NUMBERS,
     Answer,
@@ -32,6 +33,8 @@ from policies.schedule_review import (
 from policies.schedule_review_numbers import ScheduleReviewNumbers
 
 MONDAY = date(2026, 3, 2)
+EARLY = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+"""Monday, half past midnight in Berlin."""
 DAY = timedelta(days=1)
 SIX_HOURS = Hours(days=WEEKDAYS[:5], starts=time(7), ends=time(13))
 
@@ -71,7 +74,7 @@ FULL = board(360, 360, 360, 360, 360)
 )
 def test_when(leave: tuple[tuple[str, str], ...], monday: str, asks: str, reminds: str | None, silent: str) -> None:
     """On the first working day of the week, at the start of the hours; reminded and given up after working days."""
-    found = policy.plan(rep(*leave), date.fromisoformat(monday) + 2 * DAY)
+    found = policy.plan(rep(*leave), datetime.fromisoformat(f"{monday}T00:30+01:00"))
     moments = [
         None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (asks, reminds, silent)
     ]
@@ -80,8 +83,63 @@ def test_when(leave: tuple[tuple[str, str], ...], monday: str, asks: str, remind
 
 def test_who_is_away_all_week() -> None:
     """Nobody on leave, and nobody without hours, is asked."""
-    assert policy.plan(rep(("2026-03-01", "2026-03-08")), MONDAY) == NotAsked("rep-1", MONDAY)
-    assert policy.plan(rep(hours=()), MONDAY) == NotAsked("rep-1", MONDAY)
+    assert policy.plan(rep(("2026-03-01", "2026-03-08")), EARLY) == NotAsked("rep-1", MONDAY)
+    assert policy.plan(rep(hours=()), EARLY) == NotAsked("rep-1", MONDAY)
+
+
+@pytest.mark.parametrize(
+    ("opened", "asks", "silent"),
+    [
+        ("2026-03-02T07:30", "2026-03-02T06:00", "2026-03-04T06:00"),  # within Monday's hours: at once
+        ("2026-03-02T12:00", "2026-03-03T06:00", "2026-03-05T06:00"),  # as they end
+        ("2026-03-05T20:00", "2026-03-06T06:00", "2026-03-09T06:00"),  # the next review ends the wait
+        ("2026-03-06T11:59", "2026-03-06T06:00", "2026-03-09T06:00"),
+        ("2026-03-06T12:00", None, None),  # nobody works any more in that week
+        ("2026-03-08T22:59", None, None),
+        ("2026-03-08T23:00", "2026-03-09T06:00", "2026-03-11T06:00"),  # midnight in Berlin: the next week
+    ],
+)
+def test_opened_late(opened: str, asks: str | None, silent: str | None) -> None:
+    """Opened in the middle of a week, a rep is asked on a day that is not over, and has the same time to answer."""
+    found = policy.plan(rep(), datetime.fromisoformat(opened).replace(tzinfo=UTC))
+    if asks is None or silent is None:
+        assert found == NotAsked("rep-1", MONDAY)
+    else:
+        assert isinstance(found, Plan)
+        assert (found.asks, found.silent) == tuple(
+            datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (asks, silent)
+        )
+
+
+def test_a_moment_has_a_zone() -> None:
+    """A moment without a zone is refused."""
+    with pytest.raises(ValueError, match="Timezone aware"):
+        policy.plan(rep(), datetime(2026, 3, 2))  # noqa: DTZ001 - that is what is refused
+
+
+@pytest.mark.parametrize(
+    ("facts", "crons"),
+    [
+        ({}, (Cron("0 7 * * mon", "Europe/Berlin"),)),
+        (
+            {"hours": (Hours(days=WEEKDAYS[1:3], starts=time(17, 30), ends=time(20)),)},
+            (Cron("30 17 * * mon", "Europe/Berlin"),),
+        ),
+        (
+            {
+                "zone": "America/Los_Angeles",
+                "hours": (SIX_HOURS, Hours(days=("saturday",), starts=time(6, 5), ends=time(9))),
+            },
+            (Cron("5 6 * * mon", "America/Los_Angeles"),),
+        ),
+        ({"hours": ()}, ()),
+        ({"jira_account": None}, ()),
+    ],
+)
+def test_when_reviews_are_opened(facts: dict[str, Any], crons: tuple[Cron, ...]) -> None:
+    """On Mondays when the earliest of the hours start, in the rep's zone; not without hours or an account."""
+    known = {"id": "rep-1", "zone": "Europe/Berlin", "hours": (SIX_HOURS,), "jira_account": "a-1"}
+    assert policy.crons(Rostered(**(known | facts))) == crons
 
 
 DAYS = st.dates(date(2025, 1, 1), date(2027, 12, 31))
@@ -89,15 +147,27 @@ LEAVES = st.lists(st.tuples(DAYS, st.integers(0, 20)), max_size=4)
 SOME_DAYS = st.sets(st.sampled_from(WEEKDAYS), min_size=1).map(lambda days: tuple(sorted(days)))
 
 
-@given(DAYS, LEAVES, SOME_DAYS, st.sampled_from(["Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata"]))
-def test_reviews_do_not_overlap(day: date, leaves: list[tuple[date, int]], days: tuple[Any, ...], zone: str) -> None:
-    """One review is over before the next one asks, whatever leave and days; a reminder falls in between."""
+@given(
+    st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
+    LEAVES,
+    SOME_DAYS,
+    st.sampled_from(["Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata"]),
+)
+def test_reviews_do_not_overlap(
+    opened: datetime, leaves: list[tuple[date, int]], days: tuple[Any, ...], zone: str
+) -> None:
+    """Whenever one is opened, and whatever leave and days: it is over before the next one asks, nobody's time is gone
+    before they are asked, and a reminder falls in between."""
     hours = (Hours(days=days, starts=time(9), ends=time(17)),)
     one = rep(*((str(first), str(first + n * DAY)) for first, n in leaves), hours=hours, zone=zone)
-    this, following = policy.plan(one, day), policy.plan(one, day + 7 * DAY)
+    monday = week_of(one.today(opened))[0]
+    this, following = policy.plan(one, opened), policy.plan(one, one.at(monday + 7 * DAY, time(0)))
+    assert this.monday == monday
     if isinstance(this, Plan):
-        assert this.asks < this.silent
-        assert this.reminds is None or this.asks < this.reminds < this.silent
+        begins = max(this.asks, opened)
+        assert one.today(begins) == one.today(this.asks)
+        assert begins < this.silent
+        assert this.reminds is None or begins < this.reminds < this.silent
         assert one.off(one.today(this.asks)) is None
         if isinstance(following, Plan):
             assert this.silent <= following.asks
@@ -270,6 +340,34 @@ def test_confirmed_only_without_a_difference(
     else:
         assert isinstance(found, AskCoordinator)
         assert found.grounds
+
+
+def test_what_messages_show_of_a_week() -> None:
+    """Days on which there is nothing are left out; a day off says why; hours of the whole week stand in the sum."""
+    away = rep(("2026-03-03", "2026-03-03"))
+    assert policy.table(policy.compare(away, MONDAY, [*FULL, *board(30, monday=MONDAY + 5 * DAY)])) == {
+        "days": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"],
+        "scheduled": ["6h00", "leave", "6h00", "6h00", "6h00", "0h00"],
+        "board": ["6h00", "6h00", "6h00", "6h00", "6h00", "0h30"],
+        "scheduled_total": "24h00",
+        "board_total": "30h30",
+        "differs": "yes",
+    }
+    weekly = policy.table(policy.compare(rep(), MONDAY, board(1800, week=True)))
+    assert (weekly["board"], weekly["board_total"], weekly["differs"]) == (["week"] * 5, "30h00", "no")
+    nothing = policy.table(NOTHING)
+    assert (nothing["board"], nothing["board_total"]) == (["none"] * 5, "none")
+
+
+def test_what_messages_show_of_corrections() -> None:
+    """Where, on which day or in the week, from what to what."""
+    found = [Correction(Where.SCHEDULE, FRIDAY, 360, 240), Correction(Where.BOARD, None, None, 1800)]
+    assert policy.listed(found) == {
+        "where": ["schedule", "board"],
+        "days": ["Friday", "week"],
+        "now": ["6h00", "none"],
+        "right": ["4h00", "30h00"],
+    }
 
 
 @pytest.mark.parametrize(("minutes", "text"), [(None, "none"), (0, "0h00"), (390, "6h30"), (1805, "30h05")])

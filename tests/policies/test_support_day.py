@@ -31,7 +31,7 @@ from policies.support_day import (
 )
 from policies.support_day_numbers import SupportDayNumbers
 from policies.support_queue import Counts, Ticket, Tool, Turn, count, hand_over, prompt, turn
-from policies.support_week import DayRecord, roll_up
+from policies.support_week import DayRecord, ending, roll_up, without_record
 
 MORNING, MIDDAY, SIGN_OFF = CheckInKind
 DAY = date(2026, 3, 5)
@@ -403,6 +403,21 @@ def test_a_week() -> None:
     assert rows[1].missed == {MORNING: 2, MIDDAY: 1, SIGN_OFF: 0}
 
 
+def test_days_without_a_record() -> None:
+    """Of the week, each rep's working days of which nothing is known; days off need no record."""
+    away = rep(id="rep-2", leave=[Leave(first=date(2026, 3, 2), last=date(2026, 3, 5))])
+    known = [record("rep-1", day, "mds") for day in (2, 3, 5, 6)] + [record("rep-2", 9, "mds")]
+    found = without_record([away, rep()], known, date(2026, 3, 8))
+    assert found == (("rep-1", date(2026, 3, 4)), ("rep-2", date(2026, 3, 6)))
+
+
+def test_how_a_roll_up_ends() -> None:
+    """By how many reps it has, and how many days without a record."""
+    rows = roll_up([record("rep-1", 2, "mds")], DAY)
+    assert ending(rows, ()) == "published: 1 reps"
+    assert ending(rows, ["one", "two"]) == "published: 1 reps, 2 days without a record"
+
+
 @given(st.lists(st.builds(record, st.sampled_from(["rep-1", "rep-2"]), st.integers(2, 8), st.just("ms"), st.just("d")),
     unique_by=lambda one: (one.rep, one.day)))  # fmt: skip
 def test_the_row_of_all_is_the_sum(records: list[DayRecord]) -> None:
@@ -449,6 +464,7 @@ def test_the_pages_numbers() -> None:
         ('theirs = ["pending"]', 'theirs = ["Open!"]', "a word stands twice"),
         ('theirs = ["pending"]', 'theirs = ["!"]', "without a letter or digit"),
         ('unavailable = "away"', 'unavailable = "available"', "two different values"),
+        ("again_minutes = [5, 15, 45]", "again_minutes = [5, 5, 45]", "each must be more than the one before"),
     ],
 )
 def test_a_wrong_value_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:

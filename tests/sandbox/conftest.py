@@ -70,7 +70,8 @@ def headers_for(world: World, vendor: str) -> dict[str, str]:
     if vendor == "salesforce":
         token = next(iter(world.state["salesforce"]["tokens"]), None) or salesforce_token(world)
         return {"Authorization": f"Bearer {token}"}
-    return {"Authorization": f"Bearer {known[vendor + '_token']}"}
+    version = {"Intercom-Version": "2.14"} if vendor == "intercom" else {}
+    return {"Authorization": f"Bearer {known[vendor + '_token']}", **version}
 
 
 def graph_token(world: World, **change: str) -> str:
@@ -117,6 +118,7 @@ def api(world: World) -> Api:
         "typeform": "https://api.typeform.example",
         "salesforce": "https://org.example/services/data/v64.0",
         "hubspot": "https://api.hubspot.example",
+        "intercom": "https://api.intercom.example",
         "dropbox-content": "https://content.dropboxapi.com/2",
     }
 

@@ -22,6 +22,7 @@ from casework.sandbox import (
     asana,
     dropbox,
     hubspot,
+    intercom,
     jira,
     jira_desk,
     onedrive,
@@ -43,13 +44,20 @@ def _a_time(value: Any) -> bool:
     return not isinstance(value, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:?\d\d)", value))
 
 
+def _an_id(value: Any) -> bool:
+    """A UUID, or what Intercom's description calls one: 24 hexadecimal signs."""
+    return not isinstance(value, str) or bool(
+        re.fullmatch(r"[0-9a-f]{24}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value)
+    )
+
+
 class Checked:
     """A client that validates what it sends and gets, and remembers which routes answered well."""
 
     def __init__(self, world: World, vendor: str, contract: Any, base: str) -> None:
         unvalidated = Config(
             spec_validator_cls=None,  # type: ignore[arg-type] # documented, missing in its types
-            extra_format_validators={"date-time": _a_time},
+            extra_format_validators={"date-time": _a_time, "uuid": _an_id},
         )
         self._openapi = OpenAPI.from_dict(contract, config=unvalidated)
         host = "https://content.dropboxapi.com" if base == "content" else "https://vendor.example"
@@ -125,9 +133,17 @@ def test_zendesk_answers_as_described(world: World, people: People, contracts: C
     call("POST", ticket + "/tags", {"tags": ["c"]}, status=201)
     call("DELETE", ticket + "/tags", {"tags": ["c"]})
     call("GET", "/api/v2/tickets/show_many", query={"ids": str(number)})
+    people.agent.take(number, due_hours=1)
+    call("GET", "/api/v2/tickets/show_many", query={"ids": str(number), "include": "metric_sets,slas"})
     call("GET", "/api/v2/users/me")
     call("GET", "/api/v2/users/7005")
     call("GET", "/api/v2/users/search", query={"query": "northwind"})
+    known = {
+        "user": {"name": "Admin of team-104", "email": "a@c.example", "role": "end-user", "skip_verify_email": True}
+    }
+    call("POST", "/api/v2/users/create_or_update", known, status=201)
+    call("POST", "/api/v2/users/create_or_update", known)
+    call("POST", "/api/v2/users/create_or_update", {"user": {"name": "x", "email": ""}}, status=422)
     call("GET", "/api/v2/search", query={"query": "type:ticket tags:b"})
     call("GET", "/api/v2/tickets/1", status=404)
     call("PUT", ticket, {"ticket": {"stauts": "x"}}, status=422)
@@ -345,7 +361,9 @@ def test_typeform_answers_as_described(world: World, people: People, contracts: 
     assert call.misses(typeform.routes.listing()) == []
 
 
-@pytest.mark.parametrize("vendor", ["zendesk", "slack", "asana", "dropbox", "onedrive", "jira", "typeform", "hubspot"])
+@pytest.mark.parametrize(
+    "vendor", ["zendesk", "slack", "asana", "dropbox", "onedrive", "jira", "typeform", "hubspot", "intercom"]
+)
 def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) -> None:
     """A planned 429 has the shape that the vendor describes."""
     paths = {
@@ -357,6 +375,7 @@ def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) ->
         "jira": ("GET", "/rest/api/3/myself"),
         "typeform": ("GET", "/me"),
         "hubspot": ("GET", "/crm/v3/owners"),
+        "intercom": ("GET", "/me"),
     }
     file = "msgraph" if vendor == "onedrive" else vendor
     call = Checked(world, vendor, contracts(f"{file}.openapi.json"), "")
@@ -490,3 +509,63 @@ def test_hubspot_answers_as_described(world: World, people: People, contracts: C
     world.state["credentials"]["hubspot_token"] = "another"
     call("GET", "/crm/v3/owners", status=401)
     assert call.misses(hubspot.routes.listing()) == []
+
+
+def test_intercom_answers_as_described(world: World, people: People, contracts: Contracts) -> None:
+    """All operations on conversations, contacts, colleagues and tags conform, good and bad."""
+    call = Checked(world, "intercom", contracts("intercom.openapi.json"), "")
+    known, roster = world.state["roster"]["conversations"], world.state["roster"]
+    one, contact = f"/conversations/{known['technical']}", roster["visitors"]["visitor-2"]["contact_id"]
+    people.teammate.miss_sla(known["technical"])
+    me = call("GET", "/me")["id"]
+    call("GET", "/conversations", query={"per_page": "3"})
+    for name in known.values():
+        call("GET", f"/conversations/{name}")
+    call("GET", one, query={"display_as": "plaintext"})
+    call("GET", "/conversations/1", status=404)
+    filters = [
+        {"field": "state", "operator": "IN", "value": ["open", "snoozed"]},
+        {"field": "updated_at", "operator": ">", "value": 1},
+    ]
+    paging = {"per_page": 2, "starting_after": "2"}
+    call("POST", "/conversations/search", {"query": {"operator": "AND", "value": filters}, "pagination": paging})
+    call("POST", "/conversations/search", {"query": filters[0]})
+    opened = call("POST", "/conversations", {"from": {"type": "user", "id": contact}, "body": "x"})
+    call("GET", f"/conversations/{opened['conversation_id']}")
+    call("POST", "/conversations", {"from": {"type": "user", "id": "0" * 24}, "body": "x"}, status=404)
+    acts = {"type": "admin", "admin_id": me}
+    for kind in ("comment", "note"):
+        call("POST", f"{one}/reply", {**acts, "message_type": kind, "body": "<p>x</p>"})
+    call("POST", "/conversations/1/reply", {**acts, "message_type": "note", "body": "x"}, status=404)
+    call("POST", f"{one}/customers", {"admin_id": me, "customer": {"intercom_user_id": contact}})
+    call("POST", f"{one}/customers", {"admin_id": me, "customer": {"user_id": "nobody"}}, status=404)
+    call("PUT", one, {"custom_attributes": {"Topic": "Billing"}})
+    call("PUT", "/conversations/1", {"read": True}, status=404)
+    call("POST", f"{one}/parts", {**acts, "message_type": "assignment", "assignee_id": "0"})
+    call("POST", f"{one}/parts", {"message_type": "snoozed", "admin_id": me, "snoozed_until": 9_999_999_999})
+    call("POST", f"{one}/parts", {"message_type": "open", "admin_id": me})
+    call("POST", f"{one}/parts", {**acts, "message_type": "close"})
+    tag = call("POST", "/tags", {"name": "to-sales"})["id"]
+    call("GET", "/tags")
+    call("POST", f"{one}/tags", {"id": tag, "admin_id": me})
+    call("GET", one)
+    call("POST", f"{one}/tags", {"id": "1", "admin_id": me}, status=404)
+    call("DELETE", f"{one}/tags/{tag}", {"admin_id": me})
+    call("DELETE", f"{one}/tags/{tag}", {"admin_id": me}, status=404)
+    made = call("POST", "/contacts", {"role": "user", "email": "made@tallowgate-c94e.example"})["id"]
+    call("GET", f"/contacts/{made}")
+    call("PUT", f"/contacts/{made}", {"name": "x"})
+    call("GET", "/contacts/find_by_external_id/user-83")
+    call("POST", "/contacts/search", {"query": {"field": "email", "operator": "=", "value": "x"}})
+    call("POST", "/contacts/search", {"query": {"field": "role", "operator": "=", "value": "user"}})
+    call("GET", "/admins")
+    call("GET", f"/admins/{me}")
+    call("GET", "/admins/1", status=404)
+    call("GET", "/teams")
+    call("GET", "/teams/9050001")
+    call("GET", "/teams/1", status=404)
+    world.state["intercom"]["limits"] |= {"slice": 0, "enforced": True}
+    call("GET", "/me", status=429)
+    world.state["credentials"]["intercom_token"] = "another"
+    call("GET", "/admins", status=401)
+    assert call.misses(intercom.routes.listing()) == []

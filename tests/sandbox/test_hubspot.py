@@ -556,7 +556,7 @@ def test_hubspot_s_sdk_makes_a_task(world: World, sdk: Any) -> None:
     user = sdk.crm.objects.basic_api.get_by_id(
         "users", str(owner.user_id), id_property="hs_internal_user_id", properties=["hs_working_hours"]
     )
-    assert json.loads(user.properties["hs_working_hours"])[0]["startMinute"] == 420
+    assert json.loads(user.properties["hs_working_hours"])[0]["startMinute"] == 540
     assert {one.id for one in sdk.crm.pipelines.pipelines_api.get_all("tickets").results} == {SUPPORT, OFFBOARDING}
     names = {one.name for one in sdk.crm.properties.core_api.get_all("deals").results}
     assert {"client_activity_status", "contract_end_date"} <= names

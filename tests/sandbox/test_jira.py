@@ -23,6 +23,7 @@ from casework.sandbox.seed_documents import (
     REQUEST_TYPE,
     SURVEY_RESPONSE,
 )
+from casework.sandbox.seed_hours import DAY, HOURS
 from tests.sandbox.conftest import Api
 
 API = "/rest/api/3"
@@ -82,6 +83,11 @@ def adf(*content: Any, **change: Any) -> dict[str, Any]:
         ("PUT", "/issue/{ss}", edit(**{ORGANIZATIONS: ["1"]}), 400, "array of ids"),
         ("PUT", "/issue/{ss}", edit(**{ORGANIZATIONS: [77]}), 400, "does not exist"),
         ("PUT", "/issue/{ss}", edit(**{REQUEST_TYPE: "Company specific data change"}), 400, "request type"),
+        ("PUT", "/issue/REV-1", edit(**{HOURS: "8"}), 400, "must be a number"),
+        ("PUT", "/issue/REV-1", edit(**{HOURS: True}), 400, "must be a number"),
+        ("PUT", "/issue/REV-1", edit(**{DAY: "2026-W10-1"}), 400, "yyyy-MM-dd"),
+        ("PUT", "/issue/REV-1", edit(**{DAY: 20260302}), 400, "yyyy-MM-dd"),
+        ("PUT", "/issue/CS-1", edit(**{HOURS: 8}), 400, "not on the appropriate screen"),
         ("POST", "/issue", made(project={"key": "XX"}), 400, "valid project"),
         ("POST", "/issue", made(issuetype={"name": "Epic"}), 400, "valid issue type"),
         ("POST", "/issue", made(summary=" "), 400, "summary"),
@@ -164,6 +170,9 @@ def test_credentials_are_demanded(jira: httpx.Client) -> None:
         ("'Survey response' ~ {token}", ["SS-1"]),
         ("project = SS AND organizations is EMPTY AND cf[10050] is EMPTY", ["SS-1"]),
         ("description ~ {token}", ["SS-1"]),
+        ("project = REV AND cf[10071] < '2026-03-03' AND Day >= '2026/03/02'", ["REV-2", "REV-1"]),
+        ("project = REV AND Hours is not EMPTY AND cf[10071] is EMPTY AND statusCategory != Done", ["REV-21"]),
+        ("project = REV AND cf[10070] is EMPTY", ["REV-23"]),
     ],
 )  # fmt: skip
 def test_searches_find_what_they_say(
@@ -198,6 +207,9 @@ def test_searches_find_what_they_say(
         ("cf[10060] = x", "operator '=' is not supported"),
         ("project ~ CS", "operator '~' is not supported"),
         ("project > CS", "operator '>' is not supported"),
+        ("cf[10070] > 6", "operator '>' is not supported"),
+        ("cf[10070] = 6", "operator '=' is not understood here"),
+        ("cf[10071] >= soon", "Date value 'soon' for field"),
         ("summary ~ '*'", "no words"),
         ("summary ~ 'a AND (b)'", "Unable to parse"),
         ("project = CS OR project = SS", "Expecting 'AND'"),
@@ -327,8 +339,10 @@ def test_people_without_an_account_cannot_write(people: People, request_key: str
 
 def test_the_site_is_made_once(world: World) -> None:
     """Seeding again adds nothing."""
+    before = set(world.state["jira"]["issues"])
     world.seed()
-    assert len(world.state["jira"]["issues"]) == 5
+    assert set(world.state["jira"]["issues"]) == before
+    assert len([key for key in before if key.startswith(CONFIGURATION)]) == 5
     assert "jira CS-5 To Do" in world.describe()
 
 

@@ -19,6 +19,7 @@ _PATHS = {
     "typeform": ("GET", "/me"),
     "salesforce": ("GET", "/services/data/v64.0/limits"),
     "hubspot": ("GET", "/crm/v3/owners"),
+    "intercom": ("GET", "/me"),
     "onedrive": ("GET", "/v1.0/drives/b!sandbox-drive-0001/root"),
 }
 

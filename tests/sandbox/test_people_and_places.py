@@ -144,6 +144,23 @@ def test_the_product_database_has_the_whole_roster(world: World, tmp_path: Path)
         assert state["zendesk"]["users"][str(zendesk_id)]["role"] == "agent"
 
 
+def test_engineering_takes_access_away(world: World, people: People) -> None:
+    """The users of the team cannot sign in any more and their sessions there are over; nobody else notices."""
+    with closing(sqlite3.connect(create(world.folder / "product.db", world))) as database:
+
+        def can_get_in() -> set[str]:
+            live = "SELECT user_id FROM sessions WHERE team_id = ? AND ended_at IS NULL"
+            active = {row[0] for row in database.execute("SELECT id FROM users WHERE active = 1")}
+            sessions = {row[0] for team in ("team-103", "team-104") for row in database.execute(live, (team,))}
+            return {user for user in ("user-83", "user-84", "user-88", "user-89") if user in active or user in sessions}
+
+        assert can_get_in() == {"user-83", "user-84", "user-88", "user-89"}
+        people.engineer.deactivate("team-103")
+        assert can_get_in() == {"user-88", "user-89"}
+    with pytest.raises(LookupError, match="team-999"):
+        people.engineer.deactivate("team-999")
+
+
 def test_product_database_is_sqlite_only(world: World) -> None:
     """Another database's URL is refused rather than taken for a file name."""
     with pytest.raises(ValueError, match="SQLite"):

@@ -163,6 +163,26 @@ def test_search_by_tag_and_status(zendesk: httpx.Client, people: People) -> None
     assert less.json()["count"] == 2
 
 
+def test_what_is_beside_tickets(zendesk: httpx.Client, people: People, world: World, clock: Clock) -> None:
+    """Metrics and targets come along when asked for: since when a ticket is in its status, and what is due."""
+    ticket, began = people.customer.open_ticket("user-88"), world.stamp()
+    clock.forward(hours=1)
+    people.agent.take(ticket, group=7, due_hours=2)
+    shown = "/api/v2/tickets/show_many"
+    told = zendesk.get(shown, params={"ids": str(ticket), "include": "metric_sets,slas"}).json()
+    assert told["metric_sets"][0]["status_updated_at"] == began
+    assert [one["breach_at"] for one in told["tickets"][0]["slas"]["policy_metrics"]] == ["2026-03-02T12:00:00Z"]
+    assert (told["tickets"][0]["status"], told["tickets"][0]["group_id"]) == ("new", 7)
+    people.agent.take(ticket, "staff-14")
+    told = zendesk.get(shown, params={"ids": str(ticket), "include": "metric_sets"}).json()
+    assert (told["metric_sets"][0]["status_updated_at"], told["tickets"][0]["status"]) == (world.stamp(), "open")
+    assert "slas" not in told["tickets"][0]
+    assert zendesk.get(shown, params={"ids": str(ticket), "include": "colours"}).status_code == 400
+    assert zendesk.get(shown, params={"ids": ",".join(["1"] * 101)}).status_code == 422
+    found = zendesk.get("/api/v2/search", params={"query": "type:ticket group:7 assignee:7301"}).json()
+    assert [one["id"] for one in found["results"]] == [ticket]
+
+
 def test_user_search_is_not_exact(zendesk: httpx.Client) -> None:
     """As at Zendesk, a search for an address also finds others that contain it: callers must compare."""
     found = zendesk.get("/api/v2/users/search", params={"query": "northwind-7f3a.example"}).json()["users"]

@@ -18,13 +18,22 @@ from casework.clock import Minutes
 from casework.sandbox import aws
 from tests.scenarios import concerns
 from tests.scenarios.deliveries import NewOffice, Undisturbed, deliver, effects
+from tests.scenarios.departures import Bureau
 from tests.scenarios.documents import Studio
 from tests.scenarios.escalations import Agency
 from tests.scenarios.office import Office, empty
 
 LOOKING = [
     importlib.import_module(f"flows.{name}")
-    for name in ("asking", "data_export", "deliver_file", "document_change_request", "handing_over", "tier2")
+    for name in (
+        "asking",
+        "data_export",
+        "deliver_file",
+        "document_change_request",
+        "handing_over",
+        "offboarding_waits",
+        "tier2",
+    )
 ]
 """The modules whose waits look for themselves."""
 
@@ -138,6 +147,33 @@ def concern(new_agency: Callable[[], AbstractContextManager[Agency]]) -> concern
     with new_agency() as agency:
         case = concerns.play(agency)
         return concerns.Quiet(agency.wire.passed, concerns.effects(agency, case))
+
+
+@pytest.fixture
+def new_bureau(
+    tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], AbstractContextManager[Bureau]]:
+    """Makes fresh offices with HubSpot on a Monday morning."""
+    numbers = count()
+    return lambda: open_bureau(tmp_path / f"bureau-{next(numbers)}", cloud, monkeypatch)
+
+
+@contextmanager
+def open_bureau(folder: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bureau]:
+    """An office with HubSpot, in a folder of its own."""
+    _look_seldom(monkeypatch)
+    empty(cloud)
+    folder.mkdir(exist_ok=True)
+    with Bureau(folder, cloud) as bureau:
+        yield bureau
+        bureau.world.close()
+
+
+@pytest.fixture
+def bureau(new_bureau: Callable[[], AbstractContextManager[Bureau]]) -> Iterator[Bureau]:
+    """A fresh office with HubSpot."""
+    with new_bureau() as bureau:
+        yield bureau
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from casework.sandbox import Fault, hubspot_search
+from casework.sandbox import Fault, hubspot_records, hubspot_search
 from casework.sandbox.seed_offboarding import ASKED, HOLD, LEFT, NEW, OFFBOARDING, OUR_TURN, SUPPORT
 from casework.systems.errors import Misconfigured, NotFound, Refused, SystemFault, Temporary
 from casework.systems.hubspot import DealFields, HubSpot, Names
@@ -126,6 +126,50 @@ def test_by_status_only_what_is_so_now(account: Account) -> None:
     account.people.rep.edit_deal(account.deal(), "staff-11", client_activity_status="Active")
     assert account.client.rest.search("look", "deals", one_of("client_activity_status", asked)) == (account.deal(),)
     assert deals.with_status(asked) == ()
+
+
+def test_by_status_what_changed_since(account: Account) -> None:
+    """Deals that were not changed lately are left out when asked so."""
+    deals, asked = account.client.deals, ("Active",)
+    account.clock.sleep(3600)
+    since = account.clock()
+    account.people.rep.edit_deal(account.deal(), "staff-11", contract_end_date="2026-12-31")
+    assert [one.id for one in deals.with_status(asked, since=since)] == [account.deal()]
+    assert len(deals.with_status(asked)) > 1
+
+
+def test_the_statuses_that_a_deal_has_had(account: Account) -> None:
+    """Newest first, with when and whether an app set each; one that was set to what it is, is none."""
+    deals, deal = account.client.deals, account.deal("company-4")
+    account.people.rep.edit_deal(deal, "staff-12", client_activity_status="Offboarding Requested")
+    asked_at = account.clock()
+    account.clock.sleep(60)
+    for _ in range(2):
+        deals.edit(deal, status="Offboarding")
+    deals.put_back(deal, DealFields(None, None), DealFields("Offboarding", None))
+    app = str(hubspot_records.APP)
+    known = [(one.value, one.app) for one in deals.statuses(deal)]
+    assert known == [(None, app), ("Offboarding", app), ("Offboarding Requested", None), ("Active", None)]
+    assert [one.at for one in deals.statuses(deal)][1:3] == [account.clock(), asked_at]
+    with pytest.raises(NotFound):
+        deals.statuses("1")
+
+
+def test_since_when_a_ticket_is_in_its_pipeline(account: Account) -> None:
+    """It is when it came there, not when it was made or last moved to another stage."""
+    ticket = account.people.rep.open_ticket("company-1", "staff-11", SUPPORT, NEW)
+    opened = account.clock()
+    assert account.client.tickets.in_pipeline_since(ticket) == opened
+    account.clock.sleep(60)
+    account.people.rep.edit_ticket(ticket, "staff-11", hs_pipeline=OFFBOARDING, hs_pipeline_stage=ASKED)
+    moved = account.clock()
+    account.clock.sleep(60)
+    account.people.rep.edit_ticket(ticket, "staff-11", hs_pipeline_stage=LEFT)
+    assert account.client.tickets.in_pipeline_since(ticket) == moved
+    # An account that keeps no history of it: since it was made.
+    for one in account.records("tickets"):
+        one.pop("past")
+    assert account.client.tickets.in_pipeline_since(ticket) == opened
 
 
 def test_the_account_s_own_names(account: Account) -> None:
@@ -318,7 +362,7 @@ def test_when_a_rep_works(account: Account) -> None:
     rep = account.client.colleagues.rep(account.owner("staff-16"))
     assert (rep.available, rep.zone) == (False, "Europe/Berlin")
     (hours,) = rep.hours
-    assert (hours.days, hours.start, hours.end) == ((0, 1, 2, 3, 4), 600, 960)
+    assert (hours.days, hours.start, hours.end) == ((0, 1, 2, 3, 4), 540, 1020)
     (absence,) = rep.absences
     assert [rep.absent(at) for at in (absence.start - timedelta(seconds=1), absence.start, absence.end)] == [
         False, True, False,

@@ -31,7 +31,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     world.seed()
     file = sandbox_product.create(tmp_path_factory.mktemp("organizations") / "product.db", world)
     with closing(sqlite3.connect(file)) as database, database:
-        database.executemany("INSERT INTO users VALUES (?, ?, 'org-501')", OTHERS)
+        database.executemany("INSERT INTO users (id, email, organization_id) VALUES (?, ?, 'org-501')", OTHERS)
     yield file
     world.close()
 

@@ -19,13 +19,14 @@ SCHEMA = """
 CREATE TABLE teams (id TEXT PRIMARY KEY, tier TEXT, agency INTEGER, status TEXT, contract_end TEXT,
     csm_id TEXT, candidates INTEGER, projects INTEGER, sequences INTEGER);
 CREATE TABLE team_domains (team_id TEXT, domain TEXT);
-CREATE TABLE users (id TEXT PRIMARY KEY, email TEXT);
+CREATE TABLE users (id TEXT PRIMARY KEY, email TEXT, active INTEGER DEFAULT 1);
+CREATE TABLE sessions (team_id TEXT, ended_at TEXT);
 CREATE TABLE memberships (user_id TEXT, team_id TEXT, admin INTEGER);
 CREATE TABLE staff (id TEXT PRIMARY KEY, email TEXT, slack_id TEXT, zendesk_id INTEGER, manager_id TEXT);
 INSERT INTO teams VALUES ('team-104', 'mid-market', 0, 'churned', '2026-01-31', 'staff-17', 2001, 3, 4);
 INSERT INTO teams VALUES ('team-105', 'platinum', 0, 'active', NULL, NULL, 0, 0, 0);
 INSERT INTO team_domains VALUES ('team-104', 'Northwind.example'), ('team-104', 'nw.example');
-INSERT INTO users VALUES ('user-1', ' Ada.Marlowe@Northwind.example '), ('user-2', 'a_c@northwind.example'),
+INSERT INTO users (id, email) VALUES ('user-1', ' Ada.Marlowe@Northwind.example '), ('user-2', 'a_c@northwind.example'),
     ('user-3', 'abc@northwind.example'), ('user-4', 'o''brien@northwind.example'),
     ('user-5', 'k%@northwind.example');
 INSERT INTO memberships VALUES ('user-1', 'team-104', 1), ('user-1', 'team-105', 0),
@@ -33,6 +34,8 @@ INSERT INTO memberships VALUES ('user-1', 'team-104', 1), ('user-1', 'team-105',
     ('user-5', 'team-104', 1);
 INSERT INTO staff VALUES ('staff-17', 'csm@casework.example', 'U017', 17, 'staff-2'),
     ('staff-2', NULL, NULL, NULL, NULL);
+UPDATE users SET active = 0 WHERE id = 'user-2';
+INSERT INTO sessions VALUES ('team-104', NULL), ('team-104', '2026-01-01'), ('team-105', NULL);
 """
 
 
@@ -59,7 +62,7 @@ def product_url(postgres: str) -> str:
             if statement.strip():
                 connection.execute(text(statement))
         kelvin = "\u212aarl@northwind.example"  # KELVIN SIGN, which PostgreSQL's lower() turns into a plain k
-        connection.execute(text("INSERT INTO users VALUES ('user-9', :e)"), {"e": kelvin})
+        connection.execute(text("INSERT INTO users (id, email) VALUES ('user-9', :e)"), {"e": kelvin})
         connection.execute(text("INSERT INTO memberships VALUES ('user-9', 'team-104', 1)"))
     engine.dispose()
     return postgres
@@ -189,6 +192,7 @@ def test_postgresql_can_only_be_read(product_url: str) -> None:
     team = product.team("team-104")
     assert team is not None
     assert len(team.domains) == 2
+    assert [one.active for one in product.members("team-104")].count(False) == product.live_sessions("team-104") == 1
 
 
 def test_a_missing_file_is_misconfigured_and_not_made(tmp_path: Path) -> None:
@@ -272,3 +276,23 @@ def test_what_is_no_address_has_no_domain(address: str) -> None:
     with pytest.raises(MalformedAddress) as caught:
         ProductDatabase.address_domain(address)
     assert len(address) < 3 or address not in str(caught.value)
+
+
+def test_who_can_still_get_in(product: ProductDatabase) -> None:
+    """All members of a team with whether they can sign in, and how many sessions are open; none of another team's."""
+    members = product.members("team-104")
+    assert [(one.user_id, one.admin) for one in members if not one.active] == [("user-2", True)]
+    assert [one.user_id for one in members if one.active] == ["user-1", "user-3", "user-4", "user-5"]
+    assert product.live_sessions("team-104") == product.live_sessions("team-105") == 1
+    assert product.members("team-9") == []
+    assert product.live_sessions("team-9") == 0
+
+
+def test_a_user_and_a_colleague_by_address(product: ProductDatabase) -> None:
+    """Addresses are read by the id, and a colleague is found by exactly theirs."""
+    assert product.user_address("user-2") == "a_c@northwind.example"
+    with pytest.raises(NotFound):
+        product.user_address("user-99")
+    assert product.staff_by_address(" CSM@casework.example") == product.staff("staff-17")
+    assert product.staff_by_address("c_m@casework.example") is None
+    assert product.staff_by_address("") is None

@@ -287,3 +287,90 @@ def test_the_requests_above_were_held_to_the_contract(contracts: Path) -> None:
     wrong.headers["Content-Type"] = "application/json"
     with pytest.raises(Exception, match=r"validation error|Security"):
         vendor.handle_request(wrong)
+
+
+def _queued(number: int, status: str = "open", group: int = 7, **more: Any) -> dict[str, Any]:
+    return {**ticket(), "id": number, "status": status, "group_id": group, **more}
+
+
+def test_a_queue_is_what_stands_now() -> None:
+    """What the search found is read again: what was solved or moved meanwhile is not in the queue any more."""
+    targets = [
+        {"metric": "first_reply_time", "stage": "achieved", "breach_at": "2026-01-08T00:00:00Z"},
+        {"metric": "next_reply_time", "stage": "active", "breach_at": "2026-01-09T08:00:00Z"},
+        {"metric": "requester_wait_time", "stage": "active", "breach_at": "2026-01-10T08:00:00Z"},
+        {"metric": "agent_work_time", "stage": "paused", "breach_at": None},
+    ]
+    now = [_queued(1), _queued(2, "solved"), _queued(3, group=8), _queued(4, slas={"policy_metrics": targets})]
+    metrics = [{"ticket_id": 1, "status_updated_at": "2026-01-07T10:00:00Z"}, {"ticket_id": 4}]
+    found = {"results": [_queued(number) for number in (4, 3, 2, 1)], "next_page": None}
+    zendesk, vendor = client(in_turn(answer(found), answer({"tickets": now, "metric_sets": metrics})))
+    first, last = zendesk.queue("group", 7)
+    assert (first.id, first.since, first.due) == (1, datetime(2026, 1, 7, 10, tzinfo=UTC), None)
+    # Without a metric it is in its status since it changed last, at the latest.
+    assert (last.id, last.since) == (4, datetime(2026, 1, 8, 10, 12, 8, tzinfo=UTC))
+    assert last.due == datetime(2026, 1, 9, 8, tzinfo=UTC)
+    assert vendor.requests[0].url.params["query"] == "type:ticket group:7 status<solved"
+    assert PLANTED not in repr((first, last))
+
+
+def test_a_queue_without_anything_beside_it() -> None:
+    """An account that tells neither metrics nor service levels has a queue all the same; an empty one asks no more."""
+    zendesk, _ = client(in_turn(answer({"results": [_queued(1)]}), answer({"tickets": [_queued(1, assignee_id=9)]})))
+    assert [(one.id, one.due) for one in zendesk.queue("assignee", 9)] == [(1, None)]
+    zendesk, vendor = client(in_turn(answer({"results": []})))
+    assert zendesk.queue("group", 7) == ()
+    assert len(vendor.requests) == 1
+
+
+def test_a_queue_that_is_too_long() -> None:
+    """Where Zendesk stops paging, the queue is refused rather than cut."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params.get("page", "1"))
+        listed = [_queued(number) for number in range(page * 100, page * 100 + 100)]
+        return answer({"results": listed, "next_page": "https://next.example"})
+
+    zendesk, vendor = client(handle)
+    with pytest.raises(Refused, match="more than 1000"):
+        zendesk.queue("group", 7)
+    assert len(vendor.requests) == 10
+
+
+def test_a_ticket_is_opened_with_its_reference() -> None:
+    """Its own name is idempotency key and `external_id`; the first comment is public."""
+
+    def made(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)["ticket"]
+        assert request.headers["Idempotency-Key"] == asked["external_id"] == "cw-3f0a"
+        assert asked["comment"] == {"body": "Hello", "public": True}
+        assert (asked["requester_id"], asked["status"], asked["tags"]) == (41, "pending", ["offboarding"])
+        return answer({"ticket": ticket(external_id="cw-3f0a")}, 201)
+
+    zendesk, _ = client(made)
+    assert zendesk.create("cw-3f0a", 41, "You leave", "Hello", status="pending", tags=("offboarding",)) == 5158
+    with pytest.raises(ValueError, match="signs only"):
+        zendesk.create("cw 3f0a", 41, "You leave", "Hello")
+
+
+def test_a_ticket_is_found_by_its_reference_alone() -> None:
+    """What the search finds besides does not count, and of two the older does."""
+    found = [
+        ticket(id=9, external_id="cw-3f0a"),
+        ticket(id=7, external_id="cw-3f0a"),
+        ticket(id=5, external_id="cw-3f"),
+    ]
+    zendesk, _ = client(lambda _: answer({"results": found, "count": 3, "next_page": None, "previous_page": None}))
+    assert zendesk.find_ticket("cw-3f0a") == 7
+    assert zendesk.find_ticket("cw-9") is None
+
+
+def test_somebody_is_made_known() -> None:
+    """By address and a name of ours, as an end user who gets no mail about it."""
+
+    def made(request: httpx.Request) -> httpx.Response:
+        user = {"email": "a@b.example", "name": "User user-1", "role": "end-user", "skip_verify_email": True}
+        assert json.loads(request.content) == {"user": user}
+        return answer({"user": {"id": 41, "name": "User user-1", "role": "end-user", "email": "a@b.example"}}, 201)
+
+    assert client(made)[0].add_user(" a@b.example", "User user-1").id == 41

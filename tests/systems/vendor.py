@@ -26,13 +26,20 @@ PLANTED = "Marlowe-Quux"
 @lru_cache
 def contract(vendor: str) -> OpenAPI | None:
     path = CONTRACTS / f"{vendor}.openapi.json"
-    config = Config(extra_format_validators={"date-time": _a_time})
+    config = Config(extra_format_validators={"date-time": _a_time, "uuid": _an_id})
     return OpenAPI.from_dict(json.loads(path.read_text()), config=config) if path.exists() else None
 
 
 def _a_time(value: Any) -> bool:
     """RFC 3339, or as Jira writes it, with an offset that has no colon."""
     return not isinstance(value, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:?\d\d)", value))
+
+
+def _an_id(value: Any) -> bool:
+    """A UUID, or what Intercom's description calls one: 24 hexadecimal signs."""
+    return not isinstance(value, str) or bool(
+        re.fullmatch(r"[0-9a-f]{24}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value)
+    )
 
 
 class _Request:

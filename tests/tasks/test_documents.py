@@ -56,7 +56,7 @@ def test_two_accounts_with_one_address(studio: Studio) -> None:
     ticket = ticket_of(studio, "user-201")
     documents.complete.fn(ticket)
     studio.product_says(
-        "INSERT INTO users SELECT 'user-999', upper(email), 'org-502' FROM users WHERE id = ?", "user-201"
+        "INSERT INTO users SELECT 'user-999', upper(email), 'org-502', 1 FROM users WHERE id = ?", "user-201"
     )
     assert documents.facts.fn(ticket, Ask()).account is None
 
