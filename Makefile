@@ -8,6 +8,8 @@ STAMP := $(VENV)/.set-up
 ONCE ?=
 PLAY ?=
 PROCESS ?=
+# Tests start many processes; without bytecode beside the sources each would compile all of them again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo up test test-slow check bench docs chromium
 
@@ -34,7 +36,7 @@ up: setup ## Run everything on this machine, on stand-ins, until Ctrl-C
 
 test: setup chromium ## Run the tests that take seconds
 	$(BIN)/pytest -m "not slow and not engine" -n 2
-	$(BIN)/pytest -m "engine and not slow"
+	$(BIN)/pytest -m "engine and not slow" -n 2 --dist loadfile
 
 test-slow: setup chromium ## Run the tests that take minutes
 	$(BIN)/pytest -m "slow and not engine" -n 2

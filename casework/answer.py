@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from casework import runtime
 from casework.authority import Seat, seats
@@ -34,6 +34,14 @@ __all__ = [
     "pass_deadline",
     "withdraw",
 ]
+
+# Asked for every answer and in every leg of an open question; to put a statement together costs as much as to run it.
+_LOCKED = (
+    select(waits)
+    .where(waits.c.case_id == bindparam("this_case"), waits.c.wait == bindparam("this_wait"))
+    .with_for_update()
+)
+_KNOWN_CODE = select(codes.c.code_hash).where(codes.c.code_hash == bindparam("hashed"))
 
 
 class Form(BaseModel):
@@ -158,9 +166,8 @@ def answer(offer: Offer) -> Accepted | Refused:
     around = runtime.current()
     with around.files.writing() as connection:
         identity, code_refusal = _identify(around, connection, offer)
-        wait = connection.execute(
-            select(waits).where(waits.c.case_id == offer.case_id, waits.c.wait == offer.wait).with_for_update()
-        ).one_or_none()
+        this = {"this_case": offer.case_id, "this_wait": offer.wait}
+        wait = connection.execute(_LOCKED, this).one_or_none()
         if wait is None:
             return Refused.because(Refusal.UNKNOWN)
         try:
@@ -287,9 +294,7 @@ def _identify(around: runtime.Runtime, connection: Connection, offer: Offer) -> 
 def pass_deadline(connection: Connection, case_id: str, wait: str, now: datetime) -> bool:
     """Settle an open wait whose time (UTC) is over, by nobody's answer. False when it is settled or not due."""
     around = runtime.current()
-    row = connection.execute(
-        select(waits).where(waits.c.case_id == case_id, waits.c.wait == wait).with_for_update()
-    ).one()
+    row = connection.execute(_LOCKED, {"this_case": case_id, "this_wait": wait}).one()
     if row.state != "open" or now < row.due_at:
         return False
     due = {"due": row.due_at.isoformat()}
@@ -316,8 +321,7 @@ def invite(connection: Connection, case_id: str, wait: str, people: Sequence[Per
     invitations = [Invitation(case_id=case_id, wait=wait, person=person) for person in people]
     for invitation in invitations:
         hashed = code_hash(invitation.code(around.secret))
-        known = connection.execute(select(codes.c.code_hash).where(codes.c.code_hash == hashed)).one_or_none()
-        if known is None:
+        if connection.execute(_KNOWN_CODE, {"hashed": hashed}).one_or_none() is None:
             connection.execute(
                 insert(codes).values(code_hash=hashed, case_id=case_id, wait=wait, person=invitation.person.id)
             )

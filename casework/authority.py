@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from casework.people import Identity, Person
 from casework.schema import delegations
 
 __all__ = ["Delegation", "Seat", "delegate", "in_force", "revoke", "seats", "stand_ins"]
+
+_IN_FORCE = (
+    select(delegations)
+    .where(delegations.c.until_at > bindparam("now"), delegations.c.revoked_at.is_(None))
+    .order_by(delegations.c.since_at, delegations.c.number)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +70,9 @@ def stand_ins(connection: Connection, now: datetime) -> dict[str, list[Person]]:
 
 def in_force(connection: Connection, now: datetime) -> list[Delegation]:
     """The delegations that hold at `now` (UTC) or later, by their start."""
-    rows = connection.execute(
-        select(delegations)
-        .where(delegations.c.until_at > now, delegations.c.revoked_at.is_(None))
-        .order_by(delegations.c.since_at, delegations.c.number)
-    )
     return [
         Delegation(row.number, row.person, Person.model_validate(row.delegate), row.since_at, row.until_at)
-        for row in rows
+        for row in connection.execute(_IN_FORCE, {"now": now})
     ]
 
 

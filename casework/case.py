@@ -38,10 +38,20 @@ GENESIS = "0" * 64
 _CASE = select(cases).where(cases.c.case_id == bindparam("this_case"))
 _LOCKED = _CASE.with_for_update()
 _HEAD = update(cases).where(cases.c.case_id == bindparam("this_case"))
+_NEXT_EPOCH = _HEAD.values(epoch=cases.c.epoch + 1).returning(cases)
 _ADD = insert(entries)
 _AFTER = (
     select(entries)
     .where(entries.c.case_id == bindparam("this_case"), entries.c.seq > bindparam("this_seq"))
+    .order_by(entries.c.seq)
+)
+_OF_KIND = (
+    select(entries)
+    .where(
+        entries.c.case_id == bindparam("this_case"),
+        entries.c.kind == bindparam("this_kind"),
+        entries.c.key == bindparam("this_key"),
+    )
     .order_by(entries.c.seq)
 )
 
@@ -165,16 +175,11 @@ class CaseFiles(Occurrences, Legs):
         """Open the file if it is new, take the next epoch, and read the file: the start of every leg."""
 
         def begin(connection: Connection) -> tuple[Case, list[Entry]]:
-            next_epoch = (
-                update(cases)
-                .where(cases.c.case_id == case_id)
-                .values(epoch=cases.c.epoch + 1, wanted_at=None, pushed_at=None, leg_seen_at=self.now())
-                .returning(cases)
-            )
-            row = connection.execute(next_epoch).one_or_none()
+            this = {"this_case": case_id, "wanted_at": None, "pushed_at": None, "leg_seen_at": self.now()}
+            row = connection.execute(_NEXT_EPOCH, this).one_or_none()
             if row is None:
                 self._open(connection, case_id, process, parameters, subject)
-                row = connection.execute(next_epoch).one()
+                row = connection.execute(_NEXT_EPOCH, this).one()
             return _case(row), self._read(connection, case_id)
 
         return self.contested(begin)
@@ -299,8 +304,8 @@ class CaseFiles(Occurrences, Legs):
 
     def of_kind(self, connection: Connection, case_id: str, kind: Kind, key: str) -> list[Entry]:
         """The entries of one kind and key, in order, as the caller's transaction sees them."""
-        wanted = (entries.c.case_id == case_id, entries.c.kind == kind.value, entries.c.key == key)
-        return [_entry(row) for row in connection.execute(select(entries).where(*wanted).order_by(entries.c.seq))]
+        wanted = {"this_case": case_id, "this_kind": kind.value, "this_key": key}
+        return [_entry(row) for row in connection.execute(_OF_KIND, wanted)]
 
     def _read(self, connection: Connection, case_id: str, after: int = 0) -> list[Entry]:
         return [_entry(row) for row in connection.execute(_AFTER, {"this_case": case_id, "this_seq": after})]

@@ -9,12 +9,32 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from casework.schema import cases
 from casework.store import Store
 
 __all__ = ["Legs"]
+
+# Asked in every round of the clock and in every leg; to put a statement together costs as much as to run it.
+_THIS = cases.c.case_id == bindparam("this_case")
+_UNTOLD = cases.c.pushed_at.is_(None) | (cases.c.pushed_at < bindparam("before"))
+_WANT = update(cases).where(_THIS, cases.c.closed_at.is_(None), cases.c.wanted_at.is_(None))
+_PUSH = update(cases).where(
+    _THIS,
+    cases.c.wanted_at.is_not(None),
+    _UNTOLD,
+    cases.c.leg_seen_at.is_(None) | (cases.c.leg_seen_at <= bindparam("before")),
+)
+_SEEN = update(cases).where(_THIS, cases.c.epoch == bindparam("this_epoch")).returning(cases.c.wanted_at)
+_LOST = select(cases.c.case_id).where(cases.c.closed_at.is_(None), cases.c.leg_seen_at < bindparam("before"))
+_UNPUSHED = (
+    select(cases.c.case_id)
+    .where(cases.c.closed_at.is_(None), cases.c.wanted_at.is_not(None), _UNTOLD)
+    .order_by(cases.c.wanted_at)
+)
+_UNSETTLED = select(cases.c.case_id).where(cases.c.closed_at < bindparam("before"), cases.c.settled.is_(False))
+_SETTLE = update(cases).where(_THIS)
 
 
 class Legs(Store):
@@ -25,12 +45,8 @@ class Legs(Store):
         if connection is None:
             with self.writing() as own:
                 return self.want_leg(case_id, own)
-        done = connection.execute(
-            update(cases)
-            .where(cases.c.case_id == case_id, cases.c.closed_at.is_(None), cases.c.wanted_at.is_(None))
-            .values(wanted_at=self.now(), pushed_at=None)
-        )
-        return done.rowcount == 1
+        news = {"this_case": case_id, "wanted_at": self.now(), "pushed_at": None}
+        return connection.execute(_WANT, news).rowcount == 1
 
     def claim_push(self, case_id: str, again_after: timedelta) -> bool:
         """Take the right to tell the engine about a wanted leg; one caller in `again_after` gets it.
@@ -39,17 +55,8 @@ class Legs(Store):
         """
         before = self.now() - again_after
         with self.writing() as connection:
-            done = connection.execute(
-                update(cases)
-                .where(
-                    cases.c.case_id == case_id,
-                    cases.c.wanted_at.is_not(None),
-                    cases.c.pushed_at.is_(None) | (cases.c.pushed_at < before),
-                    cases.c.leg_seen_at.is_(None) | (cases.c.leg_seen_at <= before),
-                )
-                .values(pushed_at=self.now())
-            )
-            return done.rowcount == 1
+            told = {"this_case": case_id, "before": before, "pushed_at": self.now()}
+            return connection.execute(_PUSH, told).rowcount == 1
 
     def beat(self, case_id: str, epoch: int) -> bool:
         """Heartbeat of a running leg; false when a later leg has begun."""
@@ -62,44 +69,26 @@ class Legs(Store):
 
     def _leg(self, case_id: str, epoch: int, seen: datetime | None) -> Row[Any] | None:
         with self.writing() as connection:
-            return connection.execute(
-                update(cases)
-                .where(cases.c.case_id == case_id, cases.c.epoch == epoch)
-                .values(leg_seen_at=seen)
-                .returning(cases.c.wanted_at)
-            ).one_or_none()
+            beat = {"this_case": case_id, "this_epoch": epoch, "leg_seen_at": seen}
+            return connection.execute(_SEEN, beat).one_or_none()
 
     def lost_legs(self, silent_since: datetime) -> list[str]:
         """Cases whose leg has not been heard of since a moment (UTC): its process is dead or cut off."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                select(cases.c.case_id).where(cases.c.closed_at.is_(None), cases.c.leg_seen_at < silent_since)
-            )
-            return [row.case_id for row in rows]
+        return self._cases(_LOST, silent_since)
 
     def unpushed(self, before: datetime) -> list[str]:
         """Cases that want a leg and of which the engine was not told since `before` (UTC); longest first."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                select(cases.c.case_id)
-                .where(
-                    cases.c.closed_at.is_(None),
-                    cases.c.wanted_at.is_not(None),
-                    cases.c.pushed_at.is_(None) | (cases.c.pushed_at < before),
-                )
-                .order_by(cases.c.wanted_at)
-            )
-            return [row.case_id for row in rows]
+        return self._cases(_UNPUSHED, before)
 
     def unsettled(self, closed_before: datetime) -> list[str]:
         """Closed cases of which it is not known yet whether their run in the engine has ended too."""
+        return self._cases(_UNSETTLED, closed_before)
+
+    def _cases(self, wanted: Select[tuple[str]], before: datetime) -> list[str]:
         with self.reading() as connection:
-            rows = connection.execute(
-                select(cases.c.case_id).where(cases.c.closed_at < closed_before, cases.c.settled.is_(False))
-            )
-            return [row.case_id for row in rows]
+            return list(connection.execute(wanted, {"before": before}).scalars())
 
     def settle(self, case_id: str) -> None:
         """The run of this closed case has ended."""
         with self.writing() as connection:
-            connection.execute(update(cases).where(cases.c.case_id == case_id).values(settled=True))
+            connection.execute(_SETTLE, {"this_case": case_id, "settled": True})

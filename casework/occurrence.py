@@ -13,12 +13,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from casework.schema import cases, hooks, occurrences
 from casework.store import Store
 
 __all__ = ["AlreadyOpen", "Occurrence", "Occurrences", "ended", "is_end"]
+
+# To put a statement together costs as much as to run it.
+_LATEST = (
+    select(occurrences)
+    .where(occurrences.c.process == bindparam("process"), occurrences.c.subject == bindparam("subject"))
+    .order_by(occurrences.c.number.desc())
+    .limit(1)
+)
+_CLOSED_AT = select(cases.c.closed_at).where(cases.c.case_id == bindparam("case_id"))
+_UNSTARTED = select(occurrences).where(occurrences.c.case_id.is_(None), occurrences.c.asked_at < bindparam("before"))
+_UNOPENED = (
+    select(occurrences.c.case_id)
+    .outerjoin(cases, cases.c.case_id == occurrences.c.case_id)
+    .where(occurrences.c.case_id.is_not(None), occurrences.c.asked_at < bindparam("before"), cases.c.case_id.is_(None))
+)
 
 
 class AlreadyOpen(RuntimeError):
@@ -100,16 +115,11 @@ class Occurrences(Store):
             return self._latest(connection, process, subject)
 
     def _latest(self, connection: Connection, process: str, subject: str) -> Occurrence | None:
-        row = connection.execute(
-            select(occurrences)
-            .where(occurrences.c.process == process, occurrences.c.subject == subject)
-            .order_by(occurrences.c.number.desc())
-            .limit(1)
-        ).one_or_none()
+        row = connection.execute(_LATEST, {"process": process, "subject": subject}).one_or_none()
         return Occurrence(row.process, row.subject, row.number, row.parameters, row.case_id) if row else None
 
     def _is_open(self, connection: Connection, case_id: str) -> bool:
-        row = connection.execute(select(cases.c.closed_at).where(cases.c.case_id == case_id)).one_or_none()
+        row = connection.execute(_CLOSED_AT, {"case_id": case_id}).one_or_none()
         return row is None or row.closed_at is None
 
     def started(self, occurrence: Occurrence, case_id: str) -> None:
@@ -129,24 +139,13 @@ class Occurrences(Store):
     def unstarted(self, before: datetime) -> list[Occurrence]:
         """Occurrences asked for before a moment (UTC) for which no run has been recorded."""
         with self.reading() as connection:
-            rows = connection.execute(
-                select(occurrences).where(occurrences.c.case_id.is_(None), occurrences.c.asked_at < before)
-            ).all()
+            rows = connection.execute(_UNSTARTED, {"before": before}).all()
         return [Occurrence(row.process, row.subject, row.number, row.parameters, None) for row in rows]
 
     def unopened(self, before: datetime) -> list[str]:
         """Runs of occurrences asked for before a moment (UTC) whose first leg has not opened the file yet."""
         with self.reading() as connection:
-            rows = connection.execute(
-                select(occurrences.c.case_id)
-                .outerjoin(cases, cases.c.case_id == occurrences.c.case_id)
-                .where(
-                    occurrences.c.case_id.is_not(None),
-                    occurrences.c.asked_at < before,
-                    cases.c.case_id.is_(None),
-                )
-            )
-            return [row.case_id for row in rows]
+            return [row.case_id for row in connection.execute(_UNOPENED, {"before": before})]
 
     def adopt(
         self, connection: Connection, case_id: str, process: str, parameters: Mapping[str, Any], subject: str

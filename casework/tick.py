@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from casework.answer import pass_deadline
@@ -31,6 +31,25 @@ AT_ONCE = 50
 """Of how many due waits one transaction takes care: a person's answer waits at most for one."""
 
 CANCELLED_LOOK_BACK = timedelta(hours=24)
+
+# Asked in every round and for every hint; to put a statement together costs as much as to run it.
+_LISTENING = (
+    select(waits.c.case_id)
+    .join(cases, cases.c.case_id == waits.c.case_id)
+    .where(waits.c.state == "open", (waits.c.listens == bindparam("thing")) | (cases.c.subject == bindparam("thing")))
+    .distinct()
+)
+_DUE = (
+    select(waits.c.case_id, waits.c.wait, waits.c.due_at, waits.c.next_at, waits.c.looks)
+    .where(waits.c.state == "open", waits.c.next_at <= bindparam("now"))
+    # One order for all copies of the clock: they lock the cases of a batch one after the other.
+    .order_by(waits.c.due_at, waits.c.case_id, waits.c.wait)
+)
+_LATER = update(waits).where(
+    waits.c.case_id == bindparam("this_case"),
+    waits.c.wait == bindparam("this_wait"),
+    waits.c.next_at == bindparam("was_next"),
+)
 
 
 @dataclass
@@ -64,12 +83,7 @@ def push(around: Runtime, case_id: str) -> bool:
 def wake(around: Runtime, subject: str) -> list[str]:
     """Let the cases look that are about `subject` (`zendesk:ticket:4711`) or listen to it: something is new there."""
     with around.files.reading() as connection:
-        listening = (
-            select(waits.c.case_id)
-            .join(cases, cases.c.case_id == waits.c.case_id)
-            .where(waits.c.state == "open", (waits.c.listens == subject) | (cases.c.subject == subject))
-        )
-        woken = [row.case_id for row in connection.execute(listening.distinct())]
+        woken = list(connection.execute(_LISTENING, {"thing": subject}).scalars())
     for case_id in woken:
         around.files.want_leg(case_id)
         push(around, case_id)
@@ -116,14 +130,8 @@ def _settle(around: Runtime, before: datetime) -> None:
 
 def _due_waits(around: Runtime, done: Round) -> None:
     now = around.files.now()
-    asked: tuple[Column[Any], ...] = (waits.c.case_id, waits.c.wait, waits.c.due_at, waits.c.next_at, waits.c.looks)
     with around.files.reading() as connection:
-        due = connection.execute(
-            select(*asked)
-            .where(waits.c.state == "open", waits.c.next_at <= now)
-            # One order for all copies of the clock: they lock the cases of a batch one after the other.
-            .order_by(waits.c.due_at, waits.c.case_id, waits.c.wait)
-        ).all()
+        due = connection.execute(_DUE, {"now": now}).all()
     for start in range(0, len(due), AT_ONCE):
         try:
             with around.files.writing() as connection:
@@ -139,9 +147,8 @@ def _due_wait(around: Runtime, connection: Connection, wait: Row[Any], now: date
     # Where answers are found by looking, the case looks once more before its time is over.
     passed = not wait.looks and pass_deadline(connection, wait.case_id, wait.wait, now)
     later = now + LOOK_AGAIN if wait.due_at <= now else min(wait.due_at, now + LOOK_AGAIN)
-    same = (waits.c.case_id == wait.case_id, waits.c.wait == wait.wait, waits.c.next_at == wait.next_at)
-    moved = connection.execute(update(waits).where(*same).values(next_at=later))
-    if moved.rowcount == 1:
+    moved = {"this_case": wait.case_id, "this_wait": wait.wait, "was_next": wait.next_at, "next_at": later}
+    if connection.execute(_LATER, moved).rowcount == 1:
         around.files.want_leg(wait.case_id, connection)
     return passed
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, Field, create_model
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from casework import body as leg
 from casework import clock
@@ -40,6 +40,11 @@ LOOK_AGAIN = timedelta(minutes=5)
 
 FORMS_LOOKED_AT = 3
 """Of how many pauses the forms are read: the last one, and those whose leg was killed before it could."""
+
+# Asked by every leg that comes back to its question; to put a statement together costs as much as to run it.
+_SAME = (waits.c.case_id == bindparam("this_case"), waits.c.wait == bindparam("this_wait"))
+_WAIT = select(waits).where(*_SAME)
+_CHANGE = update(waits).where(*_SAME)
 
 F = TypeVar("F", bound=Form)
 Act = Callable[[Invitation], object]
@@ -279,15 +284,10 @@ def _escalate(body: leg.Body, name: str, role: Role) -> None:
     if _recorded(body, Kind.ESCALATED, key):
         return
     with body.runtime.files.writing() as connection:
-        who = connection.execute(
-            select(waits.c.who).where(waits.c.case_id == body.case_id, waits.c.wait == name)
-        ).scalar_one()
+        who = connection.execute(_WAIT, _this(body, name)).one().who
         added = [person.model_dump(mode="json") for person in role.people]
-        connection.execute(
-            update(waits)
-            .where(waits.c.case_id == body.case_id, waits.c.wait == name)
-            .values(who=who + [person for person in added if person not in who])
-        )
+        widened = who + [person for person in added if person not in who]
+        connection.execute(_CHANGE, _this(body, name) | {"who": widened})
         to = {"role": role.name, "who": [person.id for person in role.people]}
         body.append(Kind.ESCALATED, key, to, actor="clock", connection=connection)
 
@@ -368,7 +368,11 @@ def _recorded(body: leg.Body, kind: Kind, key: str) -> bool:
 
 def _row(body: leg.Body, name: str) -> Any:
     with body.runtime.files.reading() as connection:
-        return connection.execute(select(waits).where(waits.c.case_id == body.case_id, waits.c.wait == name)).one()
+        return connection.execute(_WAIT, _this(body, name)).one()
+
+
+def _this(body: leg.Body, name: str) -> dict[str, Any]:
+    return {"this_case": body.case_id, "this_wait": name}
 
 
 def _pause(body: leg.Body, name: str, wait: Wait, row: Any) -> Pause:
@@ -378,15 +382,10 @@ def _pause(body: leg.Body, name: str, wait: Wait, row: Any) -> Pause:
     if wait.look_every is not None:
         due.append(wait.look_every.after(now))
     pause_key = re.sub("[^a-z0-9]+", "-", f"{name}-{body.case.epoch}".lower())
+    next_at = min((moment for moment in due if moment > now), default=now + LOOK_AGAIN)
+    pause_keys = [*row.pause_keys, pause_key][-FORMS_LOOKED_AT:]
     with body.runtime.files.writing() as connection:
-        connection.execute(
-            update(waits)
-            .where(waits.c.case_id == body.case_id, waits.c.wait == name)
-            .values(
-                next_at=min((moment for moment in due if moment > now), default=now + LOOK_AGAIN),
-                pause_keys=[*row.pause_keys, pause_key][-FORMS_LOOKED_AT:],
-            )
-        )
+        connection.execute(_CHANGE, _this(body, name) | {"next_at": next_at, "pause_keys": pause_keys})
     return Pause(body.case_id, pause_key, wait.question + _last_refusal(body, name), _typed_form(name, wait))
 
 

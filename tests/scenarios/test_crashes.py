@@ -13,7 +13,7 @@ PARTS = 4
 
 def test_killed_at_a_sample_of_places(new_office: NewOffice, undisturbed: Undisturbed) -> None:
     """Killed before or after: the case ends as without, and everything outside was done once."""
-    for number, at in enumerate(range(0, len(undisturbed.passed), 19)):
+    for number, at in enumerate(range(0, len(undisturbed.passed), 29)):
         kind: Kind = "killed before" if number % 2 else "killed after"
         deliver_despite(new_office, undisturbed, Mishap(at, kind))
 
@@ -51,7 +51,7 @@ def call_off(new_office: NewOffice, mishap: Mishap | None) -> list[str]:
 def test_killed_while_unwinding_at_a_sample_of_places(new_office: NewOffice) -> None:
     """Killed in the middle of cleaning up, a cancelled case still leaves nothing and tells everybody once."""
     passed = call_off(new_office, None)
-    for number, at in enumerate(range(0, len(passed), 7)):
+    for number, at in enumerate(range(0, len(passed), 11)):
         call_off(new_office, Mishap(at, "killed before" if number % 2 else "killed after"))
 
 
