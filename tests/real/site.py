@@ -157,7 +157,7 @@ class Site:
             "GATEWAY__PUBLIC_URL": at["gateway"],
             "SANDBOX__URL": at["sandbox"],
             "SANDBOX__AWS_URL": at["aws"],
-            "TICK_SECONDS": "1",
+            "TICK_SECONDS": "2",
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("CASEWORK_", "PREFECT_"))}
         self.environment = clean | {f"CASEWORK_{name}": value for name, value in (ours | settings).items()}
