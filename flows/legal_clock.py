@@ -14,6 +14,7 @@ from casework import clock
 from casework.clock import Minutes, Until, WorkingDays
 from casework.people import Invitation, Role
 from casework.process import process
+from casework.until import AtLeast
 from casework.wait import Act, wait_for
 from flows.asking import but, in_slack, office, show_outcome, word
 from flows.legal_clock_forms import News
@@ -122,16 +123,6 @@ class _Asked:
         return messages.render("legal_clock/question", **given).body
 
 
-@dataclass(frozen=True)
-class _By:
-    """Until a moment; asked in the last minute before it, or when a stop has let it pass, for one minute."""
-
-    until: datetime
-
-    def after(self, moment: datetime) -> datetime:
-        return max(self.until, Minutes(1).after(moment))
-
-
 def _ask(escalation: Escalation, asked: _Asked) -> News | None:
     """Put the clock before the privacy role until the next day that matters, with the warnings on the way."""
     case, role = escalation.case, accounts.role(NUMBERS.roles.privacy)
@@ -156,7 +147,8 @@ def _ask(escalation: Escalation, asked: _Asked) -> News | None:
         key=asked.key,
         question=asked.text(escalation),
         who=Role(name=role.name, people=(*role.people, salesforce.SALESFORCE)),
-        within=_By(asked.until),
+        # When a stop has let the moment pass, for a minute.
+        within=AtLeast(asked.until, 60.0),
         announce=but(salesforce.SALESFORCE, in_slack("common/question-asked", named)),
         remind=[(Until(one.at), warning(one)) for one in asked.watch.warnings() if asked.now < one.at < asked.until],
         marks=asked.watch.marks(asked.now, asked.until, asked.missed),

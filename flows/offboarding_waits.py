@@ -8,13 +8,13 @@ silence counts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from casework import clock
 from casework.clock import Delay, Minutes, WorkingDays
 from casework.people import Role
+from casework.until import AtLeast
 from casework.wait import Act, wait_for
 from flows import offboarding_forms as forms
 from flows.asking import but, every_so_often, in_slack, office, show_answer
@@ -32,16 +32,8 @@ __all__ = ["await_news"]
 
 KEY = "customer"
 look_every = Minutes(NUMBERS.look_minutes)
-
-
-@dataclass(frozen=True, slots=True)
-class Soonest:
-    """A moment (UTC), or, for a leg that comes late, a minute from the asking."""
-
-    moment: datetime
-
-    def after(self, moment: datetime) -> datetime:
-        return max(self.moment, moment + timedelta(minutes=1))
+MOMENT_SECONDS = 60.0
+"""For so long is asked, at least, by a leg that comes late."""
 
 
 def await_news(departure: Departure, decision: Wait) -> None:
@@ -61,7 +53,7 @@ def await_news(departure: Departure, decision: Wait) -> None:
         "question": KEY,
         "role": rep.name,
     }
-    within, insists = Soonest(until), departure.unread
+    within, insists = AtLeast(until, MOMENT_SECONDS), departure.unread
     given = wait_for(
         forms.Said,
         key=KEY,
