@@ -4,16 +4,21 @@
     python benchmarks/bench_hooks.py --quick  seconds of it: shows only that all of this works
 
 The hooks are about tickets of a running site with its stand-ins behind; some of the tickets ask for a data export, and
-each such ticket is to have one case, however many hooks tell of it. The minute is measured; then, while the hooks go
-on, the gateway is killed with -9 and started again by its supervisor. Everything runs on the same cores: sender,
-gateway, stand-ins, Prefect's server, and the worker with the cases that are opened.
+each such ticket is to have one case, however many hooks tell of it. After some seconds, in which a site that has just
+started comes to rest, a minute is measured in which one of them is told of; then a while in which the cases of all
+others begin; then, while the hooks go on, the gateway is killed with -9 and started again by its supervisor. Everything
+runs on the same cores: sender, gateway, stand-ins, Prefect's server, and the worker with the cases that are opened. The
+sender, which would have a machine of its own, goes before the others where it may, or its own waits for a core would
+count as the gateway's.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +39,18 @@ OTHERS = 40
 REPEATED = 50
 GIVE_UP_SECONDS = 300.0
 DRAIN_SECONDS = 900.0
+FIRST = -10
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Hooks a second, for how many seconds, then for how many around the kill; and tickets that ask for an export."""
+    """Hooks a second; for how many seconds before it is measured, while it is, while cases begin, and around the kill;
+    and tickets that ask for an export."""
 
     rate: float
+    warm_up: float
     seconds: float
+    busy: float
     around: float
     exports: int
 
@@ -76,6 +85,23 @@ def waited_for_a_core(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
+@contextmanager
+def served_first() -> Iterator[None]:
+    """While the block runs, this thread, those that it starts and their session go before all others, if they may."""
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    _set_niceness(FIRST)
+    try:
+        yield
+    finally:
+        _set_niceness(usual)
+
+
+def _set_niceness(niceness: int) -> None:
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+        Path("/proc/self/autogroup").write_text(str(niceness))
+
+
 def _is_ready(site: Live) -> bool:
     try:
         return site.web.get(f"{site.site.addresses['gateway']}/ready").status_code == 200
@@ -90,54 +116,59 @@ def measure_site(name: str, site: Live, plan: Plan) -> list[Measure]:
     others = [act("customer", "open_ticket", user_id=CUSTOMER, tags=["question"]) for _ in range(OTHERS)]
     tickets = [*exports, *others]
     vendor = Vendor(site.site.addresses["gateway"])
-    vendor.again("warm-up", others[0])
+    warm = vendor.send(others, plan.rate, plan.warm_up, "warm")
     gateway = [site.pid("gateway")]
     before, waited, began = trees(gateway).cpu_seconds, waited_for_a_core(gateway[0]), time.time()
-    steady = vendor.send(tickets, plan.rate, plan.seconds, "steady")
+    with served_first():
+        steady = vendor.send([exports[0], *others], plan.rate, plan.seconds, "steady")
     took = time.time() - began
     cpu = (trees(gateway).cpu_seconds - before) / took
     crowded = (waited_for_a_core(gateway[0]) - waited) / took
     behind = len(steady) - stored(site, "steady")[1]
+    with served_first():
+        busy = vendor.send(tickets, plan.rate, plan.busy, "busy")
     around, away = killed(site, vendor, tickets, plan)
 
-    sent = {"steady": len(steady), "around": len(around)}
+    sent = {"warm": warm, "steady": steady, "busy": busy, "around": around}
     ended = time.time()
-    until(
-        "inbox that is empty", lambda: all(stored(site, like)[1] == many for like, many in sent.items()), DRAIN_SECONDS
-    )
+
+    def handled() -> bool:
+        return all(stored(site, like)[1] == len(taken) for like, taken in sent.items())
+
+    until("inbox that is empty", handled, DRAIN_SECONDS)
     drained = time.time() - ended
-    _assert_sound(site, steady, around, exports)
+    _assert_sound(site, sent, exports)
     repeated = [one.id for one in (*steady[:REPEATED], *around[-REPEATED:]) if vendor.again(one.id, tickets[0])]
     if repeated:
         raise RuntimeError(f"hooks that were known are called new: {repeated}")
 
-    answers = Spread.of([(one.answered - one.sent) * 1000 for one in steady])
+    answers, crowd = (Spread.of([(one.answered - one.sent) * 1000 for one in taken]) for taken in (steady, busy))
     late = Spread.of([(one.sent - one.due) * 1000 for one in steady])
+    total = sum(map(len, sent.values()))
     resent = sum(one.times > 1 for one in around)
     verdict = "within" if answers.p99 < MOST_MS else "OVER"
     return [
         Measure(f"{name}: hooks taken", len(steady) / took, "a second", f"{plan.rate:g} a second were sent"),
         Measure(f"{name}: acknowledged, p99", answers.p99, "ms", f"{verdict} {MOST_MS:g}; {answers.told(1)}"),
         Measure(f"{name}: acknowledged, p50", answers.median, "ms"),
+        Measure(f"{name}: while {plan.exports - 1} cases begin, p99", crowd.p99, "ms", crowd.told(1)),
         Measure(f"{name}: sent later than due, p99", late.p99, "ms", "by the sender, which shares the cores"),
         Measure(f"{name}: the gateway's CPU", cpu * 100, "% of a core", "handling included"),
         Measure(f"{name}: kept from a core", crowded * 100, "% of the time", "the thread that answers"),
         Measure(f"{name}: not yet handled at the end", behind, "hooks", f"of {len(steady):,}"),
         Measure(f"{name}: killed, until a hook is taken again", away, "s", f"{resent} were sent again"),
-        Measure(f"{name}: until all were handled", drained, "s", f"{sum(sent.values()):,}: none lost, none doubled"),
+        Measure(f"{name}: until all were handled", drained, "s", f"{total:,}: none lost, none doubled"),
     ]
 
 
-def _assert_sound(
-    site: Live, steady: Sequence[Acknowledged], around: Sequence[Acknowledged], exports: Sequence[int]
-) -> None:
+def _assert_sound(site: Live, sent: Mapping[str, Sequence[Acknowledged]], exports: Sequence[int]) -> None:
     """Every hook that was taken is written down, none that was taken at once was known before, and each ticket that
     asks for an export has one case.
 
     Raises:
         RuntimeError: says what is lost or doubled.
     """
-    for like, taken in (("steady", steady), ("around", around)):
+    for like, taken in sent.items():
         if stored(site, like) != (len(taken), len(taken)):
             raise RuntimeError(f"of {len(taken)} hooks there are (stored, handled): {stored(site, like)}")
         if known := [one.id for one in taken if one.times == 1 and not one.fresh]:
@@ -158,9 +189,9 @@ def measure(plan: Plan) -> list[Measure]:
 def main() -> None:
     """Measure and report."""
     if asked_quick(__doc__):
-        show("hooks, only tried out", measure(Plan(rate=50, seconds=3, around=2, exports=1)))
+        show("hooks, only tried out", measure(Plan(rate=50, warm_up=1, seconds=3, busy=1, around=2, exports=2)))
     else:
-        report("hooks", measure(Plan(rate=200, seconds=60, around=10, exports=5)))
+        report("hooks", measure(Plan(rate=200, warm_up=15, seconds=60, busy=20, around=10, exports=5)))
 
 
 if __name__ == "__main__":
