@@ -1,24 +1,21 @@
-"""Ten thousand waiting cases: what they cost, and whether anybody notices; and a worker killed among a thousand.
+"""Ten thousand waiting cases: what they cost, and whether anybody notices.
 
     python benchmarks/bench_scale.py          on SQLite and on PostgreSQL, in some ten minutes
     python benchmarks/bench_scale.py --quick  few cases: shows only that all of this works
 
-The waiting cases are copies, made as `benchmarks/filling.py` says. What goes on after the worker's restart is a copy
-that was answered while it was down; the cases that are answered among ten thousand have been run from their start.
+The waiting cases are copies, made as `benchmarks/filling.py` says; those that are answered among ten thousand have been
+run from their start.
 Prefect keeps its own database on SQLite in either: the PostgreSQL of these tests lacks the extension pg_trgm, which
 Prefect's needs.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
 import statistics
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,28 +25,22 @@ from benchmarks.bench_answers import Played, play
 from benchmarks.filling import asked_of, fill
 from benchmarks.live import Live, live
 from benchmarks.postgresql import Database, postgres
-from benchmarks.processes import busy, trees
+from benchmarks.processes import trees
 from benchmarks.report import Measure, Spread, asked_quick, report, show
 from casework.inbox import open_questions
-from tests.real.site import descendants, until
 
-MOST_RATIO, MOST_QUERY_MS, MOST_RESTART_S = 1.2, 50.0, 5.0
+MOST_RATIO, MOST_QUERY_MS = 1.2, 50.0
 EARLIER_ANSWERS = 1
 """So much of a story has each case that waits."""
-
-KILLED = "bench-kill"
-"""The work pool, and the name, of the worker that is killed."""
 
 SHOWN = 100
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Cases that wait when the worker is killed and in all; how often what is measured; seconds of idleness."""
+    """Cases that wait; how often what is measured; seconds of idleness."""
 
-    kill: int
     waiting: int
-    kills: int
     answers: int
     queries: int
     idle: float
@@ -105,53 +96,6 @@ def pattern(site: Live) -> str:
     return case
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Seconds from the start of a worker's process until it took the run that was due, until the leg's process was
-    there, and until the next step; and the CPU seconds until then, its own with what it started, and the machine's."""
-
-    taken: float
-    born: float
-    acted: float
-    cpu: float
-    busy: float
-
-
-def fill_up(site: Live, waiting: int) -> list[str]:
-    """So many cases that wait, and a worker that is dead."""
-    with site.worker(KILLED, site.kind()) as worker:
-        cases = fill(site, pattern(site), range(waiting))
-        _kill(worker)
-    return cases
-
-
-def kills(site: Live, cases: Sequence[str], times: int) -> list[Restart]:
-    """Answer one of the cases that wait while the worker is dead, start it, and kill it with -9; so many times."""
-    kind = site.kind()
-    return [_restart(site, kind, case, number) for number, case in enumerate(cases[:times])]
-
-
-def _restart(site: Live, kind: str, case: str, number: int) -> Restart:
-    site.send(case, EARLIER_ANSWERS, asked_of(number))
-    until("scheduled run", lambda: site.site.prefect.state(case)[0] == "SCHEDULED", every=0.1)
-    began, before = time.time(), busy()
-    with site.worker(KILLED, kind) as worker:
-        effect = site.world.effect(case, EARLIER_ANSWERS)
-        cpu, machine = trees([worker.pid]).cpu_seconds, busy() - before
-        until("end of the case", lambda: site.ending(case) == "done")
-        _kill(worker)
-    pending = [at.timestamp() for at, state in site.states(case) if state == "PENDING"]
-    taken = min(at for at in pending if at > began)
-    return Restart(taken - began, effect.stamps["born"] - began, effect.at - began, cpu, machine)
-
-
-def _kill(worker: subprocess.Popen[bytes]) -> None:
-    for one in (worker.pid, *descendants(worker.pid)):
-        with suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
-    worker.wait()
-
-
 def queries(site: Live, times: int, mine: str | None) -> list[float]:
     """Milliseconds of asking for what burns most, of all or of one person."""
     took = []
@@ -173,13 +117,10 @@ def measure_place(place: Place, plan: Plan) -> list[Measure]:
     processes = trees(pids).count
     before = place.bytes_of_cases(), place.bytes_of_prefect()
     began = time.perf_counter()
-    killed = site.pool(KILLED, site.kind())
-    restarts = kills(killed, fill_up(killed, plan.kill), plan.kills)
-    fill(site, pattern(site), range(plan.kill, plan.waiting))
+    fill(site, pattern(site), range(plan.waiting))
     filling = time.perf_counter() - began
     after = place.bytes_of_cases(), place.bytes_of_prefect()
 
-    slowest = max(restarts, key=lambda one: one.acted)
     everybody = Spread.of(queries(site, plan.queries, None))
     person = Spread.of(queries(site, plan.queries, asked_of(plan.waiting - 1).id))
     full = play(site, pids, plan.answers, plan.idle)
@@ -187,13 +128,6 @@ def measure_place(place: Place, plan: Plan) -> list[Measure]:
     site.world.assert_once()
     many = f"{name}, {plan.waiting:,} waiting"
     return [
-        Measure(
-            f"{name}, {plan.kill:,} waiting, worker killed: start of the worker → next step, the slowest",
-            slowest.acted,
-            "s",
-            f"{against(slowest.acted, MOST_RESTART_S)}; of {len(restarts)}; the run was taken after"
-            f" {slowest.taken:.1f} s; nothing done twice",
-        ),
         *_answers(many, empty, full),
         Measure(f"{many}: processes held", held - processes, "", f"{processes} without them"),
         *(
@@ -252,10 +186,10 @@ def measure(plan: Plan) -> list[Measure]:
 def main() -> None:
     """Measure and report."""
     if asked_quick(__doc__):
-        plan = Plan(kill=20, waiting=200, kills=1, answers=1, queries=5, idle=1)
+        plan = Plan(waiting=200, answers=1, queries=5, idle=1)
         show("scale, only tried out", measure(plan))
     else:
-        report("scale", measure(Plan(kill=1000, waiting=10_000, kills=3, answers=20, queries=200, idle=20)))
+        report("scale", measure(Plan(waiting=10_000, answers=20, queries=200, idle=20)))
 
 
 if __name__ == "__main__":
