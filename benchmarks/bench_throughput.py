@@ -103,8 +103,9 @@ def flames(pids: Mapping[str, int], pictures: Path) -> Iterator[None]:
     spying: dict[str, subprocess.Popen[str]] = {}
     with ExitStack() as stack:
         for name, pid in pids.items():
-            picture = str(pictures / f"throughput-{name}.svg")
-            command = (*spy, "--output", picture, "--pid", str(pid))
+            picture = pictures / f"throughput-{name}.svg"
+            picture.unlink(missing_ok=True)
+            command = (*spy, "--output", str(picture), "--pid", str(pid))
             spying[name] = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         try:
             yield
@@ -113,8 +114,17 @@ def flames(pids: Mapping[str, int], pictures: Path) -> Iterator[None]:
                 process.send_signal(signal.SIGINT)
         for name, process in spying.items():
             _, said = process.communicate(timeout=120)
-            if not (pictures / f"throughput-{name}.svg").is_file():
+            picture = pictures / f"throughput-{name}.svg"
+            if not picture.is_file():
                 raise RuntimeError(f"py-spy drew no picture of the {name}: {said[-300:]}")
+            picture.write_text(_without_places(picture.read_text()))
+
+
+def _without_places(text: str) -> str:
+    """Without the folders of this machine, which py-spy takes from command lines."""
+    for folder in (sys.prefix, str(Path(__file__).parents[1])):
+        text = text.replace(f"{folder}/", "")
+    return text
 
 
 def parts(site: Live, worker: int) -> dict[str, int]:
