@@ -21,7 +21,7 @@ from tests.real.conftest import REASON
 from tests.real.site import Site, until
 from tests.real.test_cases import CHROMIUM
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CUSTOMER, TEAM, CSM = "user-88", "team-104", "staff-13"
 

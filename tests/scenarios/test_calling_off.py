@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from casework import wait
 from casework.answer import Accepted, Offer, Refused, answer
@@ -135,8 +136,15 @@ def deleted(office: Office, ticket: int, run: Run) -> None:
     office.advance(days=3.1)
 
 
-@pytest.mark.parametrize("how", [in_the_engine, closed, merged, deleted])
-@pytest.mark.parametrize("wait", WAITS)
+def _ways() -> Iterator[ParameterSet]:
+    """Each wait is called off in the engine, and each in all ways where there is time for it."""
+    for number, name in enumerate(WAITS):
+        for place, how in enumerate((in_the_engine, closed, merged, deleted)):
+            often = place == 0 or number % 3 == place - 1
+            yield pytest.param(name, how, marks=() if often else pytest.mark.slow, id=f"{name}-{how.__name__}")
+
+
+@pytest.mark.parametrize(("wait", "how"), _ways())
 def test_called_off(office: Office, wait: str, how: Callable[[Office, int, Run], None]) -> None:
     """Called off in any way at any wait: unwound, nothing left, and the customer told where that is possible."""
     come_there, announced, data = WAITS[wait]

@@ -13,7 +13,7 @@ from prefect.utilities.engine import propose_state
 
 from tests.worker.conftest import Shop
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 Opened = Callable[[], AbstractAsyncContextManager[Shop]]
 
