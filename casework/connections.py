@@ -23,6 +23,7 @@ from casework.settings import (
     IntercomSettings,
     JiraSettings,
     OneDriveSettings,
+    QualifiedSettings,
     SalesforceSettings,
     Settings,
     SettingsWrong,
@@ -30,7 +31,7 @@ from casework.settings import (
     example,
 )
 from casework.standins import dropbox_adapters
-from casework.systems import hubspot, kms, mail, s3
+from casework.systems import hubspot, kms, mail, outreach, qualified, s3
 from casework.systems.asana import Asana
 from casework.systems.dropbox import Dropbox
 from casework.systems.intercom import Intercom
@@ -42,7 +43,7 @@ from casework.systems.slack import Slack
 from casework.systems.typeform import Typeform
 from casework.systems.zendesk import Zendesk
 
-__all__ = ["certificate_key", "chosen", "delivery_of", "plain", "systems_of"]
+__all__ = ["certificate_key", "chosen", "delivery_of", "plain", "systems_of", "with_outreach"]
 
 T = TypeVar("T")
 
@@ -81,6 +82,8 @@ def systems_of(settings: Settings) -> systems.Systems:
         connected = _with_hubspot(connected, settings.hubspot)
     if settings.intercom.token is not None:
         connected = _with_intercom(connected, settings.intercom)
+    if settings.qualified.token is not None:
+        connected = _with_qualified(connected, settings.qualified)
     return connected
 
 
@@ -156,6 +159,38 @@ def _with_intercom(connected: systems.Systems, workspace: IntercomSettings) -> s
     )
     client = Intercom(chosen(workspace.token), url=workspace.url)
     return replace(connected, intercom=client, places=replace(connected.places, intercom=places))
+
+
+def _with_qualified(connected: systems.Systems, account: QualifiedSettings) -> systems.Systems:
+    names = _renamed("qualified.names", account.names, qualified.Names)
+    return replace(connected, qualified=qualified.Qualified(chosen(account.token), url=account.url, names=names))
+
+
+def with_outreach(connected: systems.Systems, settings: Settings, store: outreach.Store) -> systems.Systems:
+    """The same systems with Outreach, whose newest tokens are in `store`."""
+    org, public_url = settings.outreach, settings.gateway.public_url
+    places = systems.OutreachPlaces(
+        prospect_page=chosen(org.prospect_page),
+        lead_sequence=chosen(org.lead_sequence),
+        technical_sequence=chosen(org.technical_sequence),
+        booked_stages=org.booked_stages,
+        disqualified_stages=org.disqualified_stages,
+    )
+    client = outreach.Outreach(
+        outreach.App(
+            chosen(org.client_id), chosen(org.client_secret), chosen(org.redirect_uri), chosen(org.refresh_token)
+        ),
+        store,
+        now=clock.present,
+        url=org.url,
+        needs=outreach.Needs(
+            sequences=(places.lead_sequence, places.technical_sequence),
+            template=chosen(org.technical_template),
+            copied=chosen(org.support_address),
+            hooks=None if org.webhook_secret is None else f"{public_url}/hooks/outreach",
+        ),
+    )
+    return replace(connected, outreach=client, places=replace(connected.places, outreach=places))
 
 
 def _renamed(setting: str, renamed: Sequence[str], names: Callable[[Mapping[str, str]], T]) -> T:

@@ -256,6 +256,39 @@ class IntercomSettings(_Section):
     sales_address: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$", examples=["sales@support.example"])
 
 
+class OutreachSettings(_Section):
+    """One organisation, by an app that one of its users authorised; without a refresh token there is none.
+
+    The refresh token is the first of a chain, whose newest is kept in the case database. Stages are names. The one
+    mail of `technical_sequence` is `technical_template`, which has `support_address` in CC.
+    """
+
+    url: Address = Field("https://api.outreach.io", examples=["https://api.outreach.io"])
+    client_id: str | None = Field(None, examples=["the app's id"])
+    client_secret: SecretStr | None = Field(None, examples=["the app's secret"])
+    redirect_uri: str | None = Field(None, examples=["https://casework.example/outreach"])
+    refresh_token: SecretStr | None = Field(None, examples=["what the first sign-in gave"])
+    webhook_secret: SecretStr | None = Field(None, examples=["the secret that its webhooks were made with"])
+    prospect_page: str | None = Field(None, examples=["https://web.outreach.example/prospects/{prospect}/overview"])
+    lead_sequence: str | None = Field(None, pattern=_NUMBER, examples=["1001"])
+    technical_sequence: str | None = Field(None, pattern=_NUMBER, examples=["1002"])
+    technical_template: str | None = Field(None, pattern=_NUMBER, examples=["1001"])
+    support_address: str | None = Field(None, examples=["support@company.example"])
+    booked_stages: Names = Field(("Meeting Booked",), examples=[["Meeting Booked"]])
+    disqualified_stages: Names = Field(("Disqualified",), examples=[["Disqualified"]])
+
+
+class QualifiedSettings(_Section):
+    """One account, by a token of its Enterprise API; without one there is none.
+
+    `names` are the account's names of a lead's fields, where they differ from those of the processes.
+    """
+
+    url: Address = Field("https://api.qualified.com", examples=["https://api.qualified.com"])
+    token: SecretStr | None = Field(None, examples=["a token of the Enterprise API"])
+    names: Names = Field((), examples=[["employee_count = company_size"]])
+
+
 class DropboxSettings(_Section):
     """`business` deletes for good, which needs a Business account with the scope `files.permanent_delete`.
 
@@ -387,6 +420,8 @@ class Settings(BaseSettings):
     salesforce: SalesforceSettings = SalesforceSettings()
     hubspot: HubSpotSettings = HubSpotSettings()
     intercom: IntercomSettings = IntercomSettings()
+    outreach: OutreachSettings = OutreachSettings()
+    qualified: QualifiedSettings = QualifiedSettings()
     dropbox: DropboxSettings = DropboxSettings()
     onedrive: OneDriveSettings = OneDriveSettings()
     s3: S3Settings = S3Settings()

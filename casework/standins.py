@@ -20,6 +20,7 @@ from casework.sandbox import seed_documents as documents
 from casework.sandbox import seed_escalations as escalations
 from casework.sandbox import seed_hours as hours
 from casework.sandbox import seed_offboarding as offboarding
+from casework.sandbox import seed_sales as sales
 from casework.sandbox import seed_transfer as transfer
 from casework.sandbox.seed import PROJECT, TEMPLATE, WORKSPACE
 from casework.sandbox.world import CREDENTIALS
@@ -159,6 +160,22 @@ def with_standins(settings: Settings) -> Settings:
             "topic_attribute": transfer.TOPIC,
             "sales_address": transfer.SALES,
         },
+        "outreach": {
+            "url": f"{root}/outreach",
+            "client_id": CREDENTIALS["outreach_client_id"],
+            "client_secret": secret["outreach_secret"],
+            "redirect_uri": CREDENTIALS["outreach_redirect_uri"],
+            "refresh_token": secret["outreach_refresh_token"],
+            "webhook_secret": secret["outreach_webhook_secret"],
+            "prospect_page": f"{root}/outreach/prospects/{{prospect}}/overview",
+            "lead_sequence": sales.LEADS,
+            "technical_sequence": sales.INTRO,
+            "technical_template": sales.INTRO_TEMPLATE,
+            "support_address": sales.SUPPORT,
+            "booked_stages": (sales.BOOKED,),
+            "disqualified_stages": (sales.DISQUALIFIED,),
+        },
+        "qualified": {"url": f"{root}/qualified", "token": secret["qualified_token"], "names": ()},
         "dropbox": {"token": secret["dropbox_token"], "sandbox_url": f"{root}/dropbox"},
         "onedrive": {
             "drive": CREDENTIALS["onedrive_drive"],

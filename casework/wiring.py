@@ -23,16 +23,18 @@ from casework import __version__, clock, delivery, reception, runtime, systems
 from casework.board import Board
 from casework.case import CaseFiles
 from casework.confidential import Confidential
-from casework.connections import chosen, delivery_of, plain, systems_of
+from casework.connections import chosen, delivery_of, plain, systems_of, with_outreach
 from casework.database import connect as connect_database
 from casework.database import migrate
 from casework.delivery.keys import read_secret_file
 from casework.reception_hubspot import hubspot_changes, offboarding_starter
 from casework.reception_jira import survey_starter
+from casework.reception_outreach import outreach_changes
 from casework.reception_salesforce import escalation_starter, salesforce_changes
 from casework.runtime import Runtime
 from casework.settings import ADDRESSES, Settings, SettingsWrong, example, load, variable
 from casework.standins import sandbox_time, with_standins
+from casework.vendor_secrets import VendorSecret
 
 if TYPE_CHECKING:
     from casework.gateway.parts import Gateway
@@ -89,6 +91,11 @@ NEEDED_WITH = {
         *("hubspot.our_turn_stage", "hubspot.hold_stage"),
     ),
     "intercom.token": ("intercom.conversation_page", "intercom.sales_address"),
+    "outreach.refresh_token": (
+        *("outreach.client_id", "outreach.client_secret", "outreach.redirect_uri", "outreach.prospect_page"),
+        *("outreach.lead_sequence", "outreach.technical_sequence", "outreach.technical_template"),
+        "outreach.support_address",
+    ),
 }
 """What else a system needs that a deployment may do without, where the setting that brings it in is set."""
 
@@ -128,14 +135,17 @@ def _built(settings: Settings, files: Callable[[Settings], CaseFiles]) -> Wired:
     case_files = files(settings)
     secret = _secret(settings)
     public_url = chosen(settings.gateway.public_url)
+    confidential = Confidential(secret)
     outside = systems_of(settings)
+    if settings.outreach.refresh_token is not None:
+        outside = with_outreach(outside, settings, VendorSecret(case_files, confidential, "outreach", "tokens"))
     return Wired(
         settings=settings,
         files=case_files,
         runtime=Runtime(
             files=case_files,
             engine=PrefectEngine(settings.prefect.deployment, patience=settings.lease_seconds),
-            confidential=Confidential(secret),
+            confidential=confidential,
             secret=secret,
             public_url=public_url,
             case_page=f"{chosen(settings.prefect.api_url).removesuffix('/api')}/runs/flow-run/{{case}}",
@@ -291,6 +301,8 @@ def gateway(wired: Wired) -> Gateway:
         hubspot_secret=plain(settings.hubspot.webhook_secret),
         hubspot_changes=hubspot_changes(wired.systems) if settings.hubspot.token else None,
         intercom_secret=plain(settings.intercom.webhook_secret),
+        outreach_secret=plain(settings.outreach.webhook_secret),
+        outreach_changes=outreach_changes(wired.systems) if settings.outreach.refresh_token else None,
         salesforce_changes=salesforce_changes(wired.systems.salesforce) if settings.salesforce.url else None,
         slack_secret=plain(settings.slack.signing_secret),
         slack_origins=settings.slack.response_origins,
@@ -314,6 +326,7 @@ def subject_page(settings: Settings) -> Callable[[str], str | None]:
         "hubspot:deal": settings.hubspot.deal_page,
         "hubspot:ticket": settings.hubspot.ticket_page,
         "intercom:conversation": settings.intercom.conversation_page,
+        "outreach:prospect": settings.outreach.prospect_page,
     }
 
     def page(subject: str) -> str | None:

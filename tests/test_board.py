@@ -17,6 +17,7 @@ from casework.settings import (
     HubSpotSettings,
     IntercomSettings,
     JiraSettings,
+    OutreachSettings,
     SalesforceSettings,
     Settings,
     ZendeskSettings,
@@ -95,10 +96,14 @@ def test_a_ticket_has_a_page_and_nothing_else_has() -> None:
         deal_page="https://crm.example/0-3/{deal}", ticket_page="https://crm.example/0-5/{ticket}"
     )
     intercom = IntercomSettings(conversation_page="https://inbox.example/{conversation}")
+    outreach = OutreachSettings(prospect_page="https://outreach.example/prospects/{prospect}/overview")
     pages = subject_page(
-        Settings(zendesk=zendesk, jira=jira, salesforce=salesforce, hubspot=hubspot, intercom=intercom)
+        Settings(
+            zendesk=zendesk, jira=jira, salesforce=salesforce, hubspot=hubspot, intercom=intercom, outreach=outreach
+        )
     )
     assert pages("intercom:conversation:14") == "https://inbox.example/14"
+    assert pages("outreach:prospect:3") == "https://outreach.example/prospects/3/overview"
     assert pages("hubspot:deal:12") == "https://crm.example/0-3/12"
     assert pages("hubspot:ticket:13") == "https://crm.example/0-5/13"
     assert pages("jira:issue:SS-12") == "https://jira.example/browse/SS-12"

@@ -165,6 +165,8 @@ def test_pages_are_portable(page: Path) -> None:
         "login.salesforce.com",
         "api.hubapi.com",
         "api.intercom.io",
+        "api.outreach.io",
+        "api.qualified.com",
         "dropboxapi.com",
         "graph.microsoft.com",
         "login.microsoftonline.com",

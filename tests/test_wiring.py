@@ -24,7 +24,7 @@ from casework.delivery.links import Links
 from casework.engine import EngineAway
 from casework.gateway.inbox import Hook, Inbox
 from casework.occurrence import Occurrence
-from casework.sandbox import People, World, aws, product, server
+from casework.sandbox import People, World, aws, outreach, product, server
 from casework.sandbox.misbehave import Fault
 from casework.sandbox.seed_documents import REQUEST
 from casework.settings import (
@@ -33,6 +33,8 @@ from casework.settings import (
     JiraSettings,
     KeySettings,
     OneDriveSettings,
+    OutreachSettings,
+    QualifiedSettings,
     SalesforceSettings,
     SandboxSettings,
     Settings,
@@ -123,6 +125,14 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
     topic = wired.systems.intercom.conversations.conversation(conversation).attribute(places.intercom.topic_attribute)
     assert topic == "Seats or licences"
     assert places.intercom.conversation_page.format(conversation=conversation).endswith(f"/{conversation}")
+    outreach.point(world, "http://127.0.0.1:2/hooks/outreach")
+    wired.systems.outreach.demand()
+    visitor = world.state["roster"]["visitors"]["visitor-5"]
+    prospect = wired.systems.outreach.prospects.by_email(visitor["email"])[0]
+    assert prospect.id == visitor["prospect"]
+    assert places.outreach.prospect_page.format(prospect=prospect.id).endswith(f"/prospects/{prospect.id}/overview")
+    wired.systems.qualified.demand()
+    assert wired.systems.qualified.lead(visitor["lead_id"]).email == visitor["email"]
     assert places.case_page.format(case=case).endswith(f"/{case}/view")
     assert [person.id for person in wired.runtime.operators.people] == ["staff-41", "staff-42"]
     assert set(wired.delivery.vaults) == {"dropbox", "onedrive", "s3"}
@@ -216,6 +226,56 @@ def test_intercom_need_not_be_set_up(settings: Settings) -> None:
     with pytest.raises(SettingsWrong) as told:
         wiring.check(with_workspace(token=SecretStr("t")))
     assert re.findall(r"(intercom\.\w+) is not set", str(told.value)) == list(wiring.NEEDED_WITH["intercom.token"])
+
+
+def test_outreach_need_not_be_set_up(settings: Settings) -> None:
+    """Without a refresh token it says so at the first use; with one it needs its app, page, sequences and template."""
+    real = with_standins(settings).model_copy(update={"sandbox": SandboxSettings()})
+    outside = connections.systems_of(wiring.check(real.model_copy(update={"outreach": OutreachSettings()})))
+    for use in (
+        lambda: outside.outreach.prospects.by_email("a@b.example"),
+        lambda: outside.places.outreach.lead_sequence,
+    ):
+        with pytest.raises(Misconfigured, match=r"outreach\.refresh_token is not set"):
+            use()
+    with pytest.raises(SettingsWrong) as told:
+        wiring.check(real.model_copy(update={"outreach": OutreachSettings(refresh_token=SecretStr("t"))}))
+    needed = list(wiring.NEEDED_WITH["outreach.refresh_token"])
+    assert re.findall(r"(outreach\.\w+) is not set", str(told.value)) == needed
+
+
+def test_outreach_s_tokens_outlive_a_restart(
+    settings: Settings, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What Outreach gave is in the case database: the next process signs in without asking, and reads the changes.
+
+    It does so without webhooks, too, and says in the log at each look that they are missing, until they are not.
+    """
+    wiring.build(settings).systems.outreach.sequences.sequence("1001")
+    again = wiring.build(settings)
+    people, start = People(world), world.now() - timedelta(minutes=1)
+    known = world.state["roster"]["visitors"]["visitor-5"]["prospect"]
+    people.sales.set_stage(known, "Meeting Booked")
+    changes = wiring.gateway(again).outreach_changes
+    assert changes is not None
+    for missing in (True, True, False, False):
+        caplog.clear()
+        if not missing:
+            outreach.point(world, "http://127.0.0.1:2/hooks/outreach")
+        assert [subject for subject, _ in changes(start)] == [f"outreach:prospect:{known}"]
+        assert ("no active webhook of prospect" in caplog.text) is missing
+    assert world.state["counters"]["outreach.token"] == 1
+
+
+def test_qualified_need_not_be_set_up(settings: Settings) -> None:
+    """Without a token it says so at the first use; names that no account has stop the start."""
+    sandboxed = with_standins(settings)
+    outside = connections.systems_of(sandboxed.model_copy(update={"qualified": QualifiedSettings()}))
+    with pytest.raises(Misconfigured, match=r"qualified\.token is not set"):
+        outside.qualified.lead("x")
+    account = sandboxed.qualified.model_copy(update={"names": ("colour = x",)})
+    with pytest.raises(SettingsWrong, match=r"qualified\.names: .*Example: .*employee_count"):
+        connections.systems_of(sandboxed.model_copy(update={"qualified": account}))
 
 
 @pytest.mark.parametrize("renamed", [("contract_end_date = x",), ("deals.contract_end_date = a b",)])

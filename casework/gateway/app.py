@@ -58,7 +58,11 @@ def create_app(gateway: Gateway) -> FastAPI:
     clock = Loop("clock", gateway.tick_seconds, lambda: _round(gateway, inbox, worker.wake))
     board = Loop("board", gateway.tick_seconds, Board(around, gateway.subject_page).refresh)
     looks = []
-    for vendor, changes in (("salesforce", gateway.salesforce_changes), ("hubspot", gateway.hubspot_changes)):
+    for vendor, changes in (
+        ("hubspot", gateway.hubspot_changes),
+        ("outreach", gateway.outreach_changes),
+        ("salesforce", gateway.salesforce_changes),
+    ):
         if changes is not None:
             poller = Poller(vendor, around.files, inbox, changes, worker.wake)
             looks.append(Loop(vendor, gateway.poll_seconds, poller.look))

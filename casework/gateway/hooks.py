@@ -1,9 +1,10 @@
-"""Hooks of Zendesk, Asana, Jira, Typeform, Salesforce, HubSpot and Intercom: signed, written down, handled later.
+"""Hooks of Zendesk, Asana, Jira, Typeform, Salesforce, HubSpot, Intercom and Outreach: signed, written down, handled
+later.
 
 The signature is checked over the raw bytes before anything is parsed. A hook without one leaves a line in the
 log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide", Jira
-"Webhooks", Typeform "Webhooks", HubSpot "Webhooks", Intercom "Webhooks". Salesforce's are callouts that the org's
-administrator makes in our own form.
+"Webhooks", Typeform "Webhooks", HubSpot "Webhooks", Intercom "Webhooks", Outreach "Webhooks". Salesforce's are callouts
+that the org's administrator makes in our own form.
 
 Nothing here waits for the database in a thread of its own: many hooks at once wait together for the inbox's writer.
 """
@@ -18,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends
-from pydantic import AliasChoices, BaseModel, Field, JsonValue, RootModel, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, JsonValue, RootModel, ValidationError
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
@@ -38,6 +39,7 @@ from casework.systems.signatures import (
     verify_hubspot,
     verify_intercom,
     verify_jira,
+    verify_outreach,
     verify_salesforce,
     verify_typeform,
     verify_zendesk,
@@ -262,6 +264,48 @@ class IntercomEvent(BaseModel):
         return Hook("intercom", self.id, self.topic, f"intercom:{item.type}:{item.id}")
 
 
+class OutreachEnd(BaseModel):
+    """A resource that another one belongs to, as it is named."""
+
+    id: int = Field(ge=0)
+
+
+class OutreachRelationships(BaseModel):
+    """What a resource belongs to; of that, the prospect, who is named outright or within `data`."""
+
+    prospect: Annotated[
+        OutreachEnd | None,
+        BeforeValidator(lambda named: named["data"] if isinstance(named, dict) and "data" in named else named),
+    ] = None
+
+
+class OutreachData(BaseModel):
+    """The resource that something happened to. Its attributes are not kept."""
+
+    type: str = Field(pattern=r"^[A-Za-z]{1,40}$")
+    id: int = Field(ge=0)
+    relationships: OutreachRelationships = OutreachRelationships()
+
+
+class OutreachMeta(BaseModel):
+    """What an event is about: `prospect.updated`, `sequenceState.finished`, …"""
+
+    eventName: str = Field(pattern=r"^[A-Za-z]{1,40}\.[A-Za-z]{1,40}$")
+
+
+class OutreachEvent(BaseModel):
+    """Of the body of a webhook, what we keep. What happens to a mail or in a sequence is news of its prospect."""
+
+    data: OutreachData
+    meta: OutreachMeta
+
+    def hook(self, body: bytes) -> Hook:
+        """The header that names a delivery is not signed; so repetitions are known by the signed body."""
+        prospect = self.data.relationships.prospect
+        kind, about = (self.data.type, self.data.id) if prospect is None else ("prospect", prospect.id)
+        return Hook("outreach", hashlib.sha256(body).hexdigest(), self.meta.eventName, f"outreach:{kind}:{about}")
+
+
 def demand_signature(vendor: str, check: Callable[[], None]) -> None:
     """Run a signature check.
 
@@ -360,6 +404,12 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
         if event.data.item.id is None:
             return JSONResponse({"accepted": 0, "known": 0})
         return await taken([event.hook()], ours=event.is_by(gateway.own_intercom_id()))
+
+    @routes.post("/hooks/outreach")
+    async def outreach(request: Request, body: Body) -> Response:
+        secret = _configured(gateway.outreach_secret, "Outreach")
+        demand_signature("Outreach", lambda: verify_outreach(secret, body, request.headers))
+        return await taken([_parsed(OutreachEvent, body, "Outreach").hook(body)])
 
     return routes
 

@@ -42,6 +42,8 @@ class Gateway:
         hubspot_secret: the client secret of HubSpot's private app; None: there are no HubSpot hooks.
         hubspot_changes: as `salesforce_changes`, for what HubSpot did not tell for a day; None: nobody looks.
         intercom_secret: the client secret of Intercom's private app; None: there are no Intercom hooks.
+        outreach_secret: the secret of Outreach's webhooks; None: there are no Outreach hooks.
+        outreach_changes: as `salesforce_changes`, for prospects of Outreach. None: nobody looks.
         slack_secret: the app's signing secret; None: there is no Slack app.
         slack_origins: where a `response_url` may lead.
         subject_page: the address at which colleagues see what a case is about, or None where it has no page.
@@ -67,6 +69,8 @@ class Gateway:
     hubspot_secret: str | None = field(default=None, repr=False)
     hubspot_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     intercom_secret: str | None = field(default=None, repr=False)
+    outreach_secret: str | None = field(default=None, repr=False)
+    outreach_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     slack_secret: str | None = field(default=None, repr=False)
     slack_origins: tuple[str, ...] = ("https://hooks.slack.com",)
     subject_page: Callable[[str], str | None] = lambda _: None

@@ -24,6 +24,7 @@ HOOKS: Mapping[str, str] = {
     "salesforce.events": "/hooks/salesforce",
     "hubspot.events": "/hooks/hubspot",
     "intercom.events": "/hooks/intercom",
+    "outreach.events": "/hooks/outreach",
 }
 """Where each kind of delivery goes below the gateway's address. Asana's go to their webhook's own target."""
 

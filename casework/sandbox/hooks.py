@@ -2,8 +2,8 @@
 
 The signed text is the exact body that goes out; each vendor's rule is from its own webhook page
 (Zendesk "verifying webhook authenticity", Asana "webhooks guide", Slack "verifying requests", Jira "webhooks",
-Typeform "secure your webhooks", HubSpot "validating requests", Intercom "webhooks"). Salesforce signs nothing by
-itself: an org's administrator writes its callouts.
+Typeform "secure your webhooks", HubSpot "validating requests", Intercom and Outreach "webhooks"). Salesforce
+signs nothing by itself: an org's administrator writes its callouts.
 """
 
 from __future__ import annotations
@@ -106,3 +106,8 @@ def sign_hubspot(secret: str, method: str, uri: str, timestamp: int, body: bytes
         "X-HubSpot-Signature-Version": "v1",
         "X-HubSpot-Signature": hashlib.sha256(secret.encode() + body).hexdigest(),
     }
+
+
+def sign_outreach(secret: str, body: bytes) -> dict[str, str]:
+    """hex(HMAC-SHA256(body)), with the webhook's own secret."""
+    return {"Outreach-Webhook-Signature": _mac(secret, body).hexdigest()}

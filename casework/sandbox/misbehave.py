@@ -94,6 +94,7 @@ def take(plans: list[dict[str, Any]], request: Request) -> Fault | None:
 
 
 _CORRELATION = "5a9d0000-0000-4000-8000-0000000000ff"
+_MEDIA: Mapping[str, Mapping[str, str]] = {"outreach": {"content-type": "application/vnd.api+json"}}
 _BLOCK_PAGE = b"<!doctype html><html><head><title>Blocked</title></head><body>Blocked by policy.</body></html>"
 
 
@@ -126,10 +127,12 @@ def _server_error(vendor: str, status: int) -> Response:
         "salesforce": [{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}],
         "hubspot": {"status": "error", "message": "internal error", "correlationId": _CORRELATION, "category": "ERROR"},
         "intercom": _intercom("server_error", "Server Error"),
+        "outreach": {"errors": [{"id": "internalError", "title": "Internal Error", "detail": "Something went wrong"}]},
+        "qualified": {"error": "Internal server error"},
         "onedrive": {"error": {"code": "generalException", "message": "An unspecified error has occurred."}},
     }
     if vendor in shapes:
-        return json_response(status, shapes[vendor])
+        return json_response(status, shapes[vendor], _MEDIA.get(vendor))
     return text_response(status, "Internal Server Error")
 
 
@@ -157,6 +160,8 @@ def _rate_limited(vendor: str, retry_after: int) -> Response:
             "policyName": "TEN_SECONDLY_ROLLING",
         },
         "intercom": _intercom("rate_limit_exceeded", "You have exceeded the rate limit"),
+        "outreach": {"errors": [{"id": "rateLimitExceeded", "title": "Rate Limit Exceeded", "detail": "Try again"}]},
+        "qualified": {"code": "rate_limited", "message": "Too many requests"},
         "onedrive": {"error": {"code": "activityLimitReached", "message": "The request has been throttled."}},
     }
-    return json_response(429, shapes[vendor], {"retry-after": str(retry_after)})
+    return json_response(429, shapes[vendor], {"retry-after": str(retry_after), **_MEDIA.get(vendor, {})})

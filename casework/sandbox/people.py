@@ -28,6 +28,7 @@ from casework.sandbox.hooks import Delivery, sign_slack
 from casework.sandbox.http import Json
 from casework.sandbox.members import Member, Tier2
 from casework.sandbox.reps import Rep
+from casework.sandbox.sales import Sales
 from casework.sandbox.teammates import Teammate, Visitor
 
 if TYPE_CHECKING:
@@ -417,6 +418,11 @@ class People:
     def teammate(self) -> Teammate:
         """A colleague who works in Intercom."""
         return Teammate(self.world)
+
+    @property
+    def sales(self) -> Sales:
+        """A sales representative, and whom sales writes to."""
+        return Sales(self.world)
 
 
 def _filled(block: Json, value: str | None) -> Json:

@@ -102,7 +102,13 @@ def plant(world: World) -> None:
 
 
 def add_staff(world: World, staff_id: str, name: str, role: str, manager: str | None, number: int) -> set[str]:
-    """A colleague, in the roster, Zendesk (as that user), Slack and Asana; what is distinctive of them."""
+    """A colleague, in the roster, Zendesk (as that user), Slack and Asana; what is distinctive of them.
+
+    Raises:
+        ValueError: one seed makes each colleague, and another one has made this one already.
+    """
+    if staff_id in world.state["roster"]["staff"]:
+        raise ValueError(f"{staff_id} is a colleague already: one seed makes each, the others only use them")
     email = f"{_mailbox(name)}@{HOUSE}"
     member: Json = {
         "id": staff_id,

@@ -5,6 +5,7 @@
     /jira/rest/api/3/…   /jira/rest/servicedeskapi/…   /typeform/forms/…
     /salesforce/services/data/v64.0/…   /salesforce/services/oauth2/token   /hubspot/crm/v3/…
     /intercom/conversations/…
+    /outreach/api/v2/…   /outreach/oauth/token   /qualified/v2/…
     GET  /sandbox/health                        is it up
     GET  /sandbox/state                         the whole world as JSON
     GET  /sandbox/describe                      the same for people, as text
@@ -32,7 +33,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from casework.sandbox import hubspot
+from casework.sandbox import hubspot, outreach
 from casework.sandbox.deliverer import HOOKS, Deliverer
 from casework.sandbox.http import Refusal, Request, Response
 from casework.sandbox.misbehave import AnswerLost, Fault, TimedOut
@@ -54,6 +55,8 @@ PREFIXES: Mapping[str, str] = {
     "/salesforce": "salesforce",
     "/hubspot": "hubspot",
     "/intercom": "intercom",
+    "/outreach": "outreach",
+    "/qualified": "qualified",
 }
 HANG_SECONDS = 30.0
 """How long a planned time-out holds a connection before it is cut."""
@@ -76,6 +79,10 @@ _ACTS = {
     "teammate": (
         *("tag", "untag", "reply", "note", "close", "reopen"),
         *("assign", "set_topic", "miss_sla", "delete"),
+    ),
+    "sales": (
+        *("add_prospect", "edit_prospect", "set_stage", "add_to_sequence", "send_step"),
+        *("reply", "opt_out", "chat", "book_meeting", "edit_lead"),
     ),
 }
 
@@ -266,6 +273,8 @@ def serve(
         deliverer = Deliverer(world, {kind: base + path for kind, path in hooks.items()})
         if "hubspot.events" in hooks:
             hubspot.point(world, base + hooks["hubspot.events"])
+        if "outreach.events" in hooks:
+            outreach.point(world, base + hooks["outreach.events"])
     running = Running(uvicorn.Server(config), bound, deliverer)
     running.start()
     return running

@@ -25,12 +25,15 @@ from casework.sandbox import (
     intercom,
     jira,
     onedrive,
+    outreach,
+    qualified,
     salesforce,
     seed,
     seed_documents,
     seed_escalations,
     seed_hours,
     seed_offboarding,
+    seed_sales,
     seed_transfer,
     slack,
     typeform,
@@ -54,6 +57,8 @@ _ANSWER: Mapping[str, Callable[[World, Request], Response]] = {
     "salesforce": salesforce.answer,
     "hubspot": hubspot.answer,
     "intercom": intercom.answer,
+    "outreach": outreach.answer,
+    "qualified": qualified.answer,
 }
 VENDORS = tuple(_ANSWER)
 
@@ -82,6 +87,12 @@ CREDENTIALS: Mapping[str, str] = {
     "hubspot_client_secret": "hubspot-sandbox-client-secret-c5d3",
     "intercom_token": "dG9rOnNhbmRib3g-intercom-9f31",
     "intercom_client_secret": "intercom-sandbox-client-secret-70bc",
+    "outreach_client_id": "outreach-sandbox-client-1b7e",
+    "outreach_secret": "outreach-sandbox-secret-a3f8",
+    "outreach_redirect_uri": "https://casework.example/outreach",
+    "outreach_refresh_token": "outreach-sandbox-refresh-e60c",
+    "outreach_webhook_secret": "outreach-sandbox-webhook-secret-74ad",
+    "qualified_token": "qualified-sandbox-token-9c25",
 }
 """What the stand-ins accept. They open nothing outside this sandbox."""
 
@@ -139,6 +150,8 @@ class World:
             "salesforce": salesforce.empty(),
             "hubspot": hubspot.empty(),
             "intercom": intercom.empty(),
+            "outreach": outreach.empty(),
+            "qualified": qualified.empty(),
         }
         if self._snapshot.exists():
             kept = json.loads(self._snapshot.read_text())
@@ -201,6 +214,8 @@ class World:
                 seed_hours.plant(self)
             if not self.state["intercom"]["admins"]:
                 seed_transfer.plant(self)
+            if not self.state["outreach"]["records"]:
+                seed_sales.plant(self)
 
     # -- read by people and tests -----------------------------------------------------------------------
 
@@ -260,6 +275,9 @@ class World:
             lines.extend(f"hubspot deal {key} [{one['properties']['client_activity_status']}]" for key, one in deals)
             chats = self.state["intercom"]["conversations"].items()
             lines.extend(f"intercom conversation {key} {one['state']}" for key, one in chats)
+            states = self.state["outreach"]["records"].get("sequenceState", {}).items()
+            lines.extend(f"outreach sequence state {key} {one['attributes']['state']}" for key, one in states)
+            lines.append(f"qualified leads={len(self.state['qualified']['leads'])}")
             lines.append(f"outbox={len(self.state['outbox'])} undelivered={len(self.state['undelivered'])}")
             return "\n".join(lines)
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from casework.systems.intercom import Intercom
     from casework.systems.jira import Jira
     from casework.systems.mail import Mail
+    from casework.systems.outreach import Outreach
     from casework.systems.product import ProductDatabase
+    from casework.systems.qualified import Qualified
     from casework.systems.s3 import S3
     from casework.systems.salesforce import Salesforce
     from casework.systems.slack import Slack
@@ -29,6 +31,7 @@ __all__ = [
     "IntercomPlaces",
     "JiraPlaces",
     "NotSetUp",
+    "OutreachPlaces",
     "Places",
     "RevenueBoard",
     "Systems",
@@ -59,6 +62,8 @@ _NO_TYPEFORM = NotSetUp("Typeform", "typeform.token")
 _NO_SALESFORCE = NotSetUp("Salesforce", "salesforce.url")
 _NO_HUBSPOT = NotSetUp("HubSpot", "hubspot.token")
 _NO_INTERCOM = NotSetUp("Intercom", "intercom.token")
+_NO_OUTREACH = NotSetUp("Outreach", "outreach.refresh_token")
+_NO_QUALIFIED = NotSetUp("Qualified", "qualified.token")
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,22 @@ class IntercomPlaces:
 
 
 @dataclass(frozen=True)
+class OutreachPlaces:
+    """Where things are in Outreach: sequences by their ids, stages of prospects by their names.
+
+    `prospect_page` has `{prospect}` in it. Leads go through `lead_sequence`; the one mail of `technical_sequence`
+    brings a lead to support, which is in its CC. In `booked_stages` a meeting stands, in `disqualified_stages` none
+    will.
+    """
+
+    prospect_page: str
+    lead_sequence: str
+    technical_sequence: str
+    booked_stages: tuple[str, ...]
+    disqualified_stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Places:
     """Where in the systems our things are: ids and addresses, no secrets.
 
@@ -141,6 +162,7 @@ class Places:
     case_page: str = ""
     hubspot: HubSpotPlaces = cast("HubSpotPlaces", _NO_HUBSPOT)  # noqa: RUF009
     intercom: IntercomPlaces = cast("IntercomPlaces", _NO_INTERCOM)  # noqa: RUF009
+    outreach: OutreachPlaces = cast("OutreachPlaces", _NO_OUTREACH)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -160,6 +182,8 @@ class Systems:
     salesforce: Salesforce = cast("Salesforce", _NO_SALESFORCE)  # noqa: RUF009
     hubspot: HubSpot = cast("HubSpot", _NO_HUBSPOT)  # noqa: RUF009
     intercom: Intercom = cast("Intercom", _NO_INTERCOM)  # noqa: RUF009
+    outreach: Outreach = cast("Outreach", _NO_OUTREACH)  # noqa: RUF009
+    qualified: Qualified = cast("Qualified", _NO_QUALIFIED)  # noqa: RUF009
 
 
 _connected: Systems | None = None

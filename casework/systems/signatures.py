@@ -1,9 +1,10 @@
 """Whether a webhook was sent by the vendor it claims, checked over the raw bytes before anything is parsed.
 
 Sources: Zendesk "Verifying webhooks", Asana "Webhooks guide", Slack "Verifying requests from Slack", Jira "Webhooks"
-(secure admin webhooks), Typeform "Secure your webhooks", HubSpot "Validating requests", Intercom "Webhooks". Zendesk,
-Slack and HubSpot sign a timestamp; a delivery more than five minutes from `now`, either way, is refused as a replay
-(Slack's and HubSpot's own rule; Zendesk names none). The others sign none: their receivers must drop duplicates.
+(secure admin webhooks), Typeform "Secure your webhooks", HubSpot "Validating requests", Intercom "Webhooks", Outreach
+"Webhooks". Zendesk, Slack and HubSpot sign a timestamp; a delivery more than five minutes from `now`, either way, is
+refused as a replay (Slack's and HubSpot's own rule; Zendesk names none). The others sign none: their receivers must
+drop duplicates.
 Salesforce signs nothing by itself: its callouts are written by the org's administrator, in the form that
 `verify_salesforce` says.
 """
@@ -111,6 +112,11 @@ def verify_hubspot(
 def verify_intercom(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
     """`X-Hub-Signature`: `sha1=` + hex HMAC-SHA1 over the body; Intercom has no other. Raises `BadSignature`."""
     _same(_header(headers, "X-Hub-Signature"), "sha1=" + _mac(secret, body, hashlib.sha1).hex())
+
+
+def verify_outreach(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """`Outreach-Webhook-Signature`: hex HMAC-SHA256 over the body. Raises `BadSignature`."""
+    _same(_header(headers, "Outreach-Webhook-Signature"), _mac(secret, body).hex())
 
 
 def _as_signed(uri: str) -> str:

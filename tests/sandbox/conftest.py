@@ -70,8 +70,38 @@ def headers_for(world: World, vendor: str) -> dict[str, str]:
     if vendor == "salesforce":
         token = next(iter(world.state["salesforce"]["tokens"]), None) or salesforce_token(world)
         return {"Authorization": f"Bearer {token}"}
+    if vendor == "outreach":
+        alive = (token for token, of in world.state["outreach"]["access"].items() if of["until"] > _utc(world))
+        token = next(alive, None) or str(outreach_tokens(world)["access_token"])
+        return {"Authorization": f"Bearer {token}", "Content-Type": "application/vnd.api+json"}
     version = {"Intercom-Version": "2.14"} if vendor == "intercom" else {}
     return {"Authorization": f"Bearer {known[vendor + '_token']}", **version}
+
+
+def _utc(world: World) -> str:
+    return world.now().isoformat()
+
+
+def outreach_form(world: World, **change: str) -> dict[str, str]:
+    """What an app sends for tokens, right but for `change`."""
+    known = world.credentials
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": known["outreach_client_id"],
+        "client_secret": known["outreach_secret"],
+        "redirect_uri": known["outreach_redirect_uri"],
+        "refresh_token": known["outreach_refresh_token"],
+    }
+    return form | change
+
+
+def outreach_tokens(world: World, **change: str) -> dict[str, Any]:
+    """Tokens of the organisation, for an app with the right credentials but for `change`."""
+    with httpx.Client(transport=httpx_transport(world, "outreach"), base_url="https://api.outreach.example") as login:
+        answer = login.post("/oauth/token", data=outreach_form(world, **change))
+    answer.raise_for_status()
+    given: dict[str, Any] = answer.json()
+    return given
 
 
 def graph_token(world: World, **change: str) -> str:
@@ -119,6 +149,8 @@ def api(world: World) -> Api:
         "salesforce": "https://org.example/services/data/v64.0",
         "hubspot": "https://api.hubspot.example",
         "intercom": "https://api.intercom.example",
+        "outreach": "https://api.outreach.example/api/v2",
+        "qualified": "https://api.qualified.example/v2",
         "dropbox-content": "https://content.dropboxapi.com/2",
     }
 

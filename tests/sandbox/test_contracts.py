@@ -26,6 +26,8 @@ from casework.sandbox import (
     jira,
     jira_desk,
     onedrive,
+    outreach,
+    qualified,
     salesforce,
     slack,
     typeform,
@@ -79,7 +81,8 @@ class Checked:
         content: bytes | None = None,
         checks_request: bool = True,
     ) -> Any:
-        kind = "application/octet-stream" if content is not None else "application/json"
+        usual = self._client.headers.get("content-type", "application/json")
+        kind = "application/octet-stream" if content is not None else usual
         sent = content if content is not None else (None if body is None else json.dumps(body).encode())
         all_headers = {**(headers or {}), **({} if sent is None else {"Content-Type": kind})}
         answer = self._client.request(method, path, params=query, headers=all_headers, content=sent)
@@ -101,8 +104,8 @@ class Checked:
             headers=dict(answer.headers),
             content_type=answer.headers.get("content-type", "").split(";")[0],
         )
-        # Jira's description gives its empty answers (204, and 201 of a link) a body of any kind.
-        if answer.content or self._vendor != "jira":
+        # Jira's and Outreach's descriptions give their empty answers (204, and 201 of a link) a body of any kind.
+        if answer.content or self._vendor not in ("jira", "outreach"):
             self._openapi.validate_response(asked, answered)
         if status < 300:
             self.visited.add((method, path))
@@ -362,7 +365,11 @@ def test_typeform_answers_as_described(world: World, people: People, contracts: 
 
 
 @pytest.mark.parametrize(
-    "vendor", ["zendesk", "slack", "asana", "dropbox", "onedrive", "jira", "typeform", "hubspot", "intercom"]
+    "vendor",
+    [
+        *("zendesk", "slack", "asana", "dropbox", "onedrive", "jira", "typeform"),
+        *("hubspot", "intercom", "outreach", "qualified"),
+    ],
 )
 def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) -> None:
     """A planned 429 has the shape that the vendor describes."""
@@ -376,6 +383,8 @@ def test_rate_limits_conform(world: World, contracts: Contracts, vendor: str) ->
         "typeform": ("GET", "/me"),
         "hubspot": ("GET", "/crm/v3/owners"),
         "intercom": ("GET", "/me"),
+        "outreach": ("GET", "/api/v2/users"),
+        "qualified": ("GET", "/v2/leads"),
     }
     file = "msgraph" if vendor == "onedrive" else vendor
     call = Checked(world, vendor, contracts(f"{file}.openapi.json"), "")
@@ -569,3 +578,72 @@ def test_intercom_answers_as_described(world: World, people: People, contracts: 
     world.state["credentials"]["intercom_token"] = "another"
     call("GET", "/admins", status=401)
     assert call.misses(intercom.routes.listing()) == []
+
+
+def test_outreach_answers_as_described(world: World, people: People, contracts: Contracts) -> None:
+    """All operations on resources conform, good and bad; signing in and templates are not in the description."""
+    call = Checked(world, "outreach", contracts("outreach.openapi.json"), "")
+    api = "/api/v2"
+
+    def body(type_: str, attributes: dict[str, Any], related: dict[str, int] | None = None) -> dict[str, Any]:
+        ends = {name: {"data": {"type": name, "id": key}} for name, key in (related or {}).items()}
+        return {"data": {"type": type_, "attributes": attributes, "relationships": ends}}
+
+    person = {"emails": ["a@lead.example"], "firstName": "A", "company": "B", "workPhones": ["1"]}
+    prospect = call("POST", f"{api}/prospects", body("prospect", person), status=201)
+    number = prospect["data"]["id"]
+    call("POST", f"{api}/prospects", body("prospect", person), status=422)
+    change = body("prospect", {"websiteUrl1": "https://b.example"})
+    change["data"]["id"] = number
+    call("PATCH", f"{api}/prospects/{number}", change)
+    call("GET", f"{api}/prospects/{number}")
+    call("GET", f"{api}/prospects/999", status=404)
+    people.sales.set_stage(str(number), "Meeting Booked")
+    for kind in ("prospects", "sequences", "sequenceStates", "mailboxes", "users", "webhooks"):
+        call("GET", f"{api}/{kind}", query={"page[size]": "1", "sort": "-updatedAt", "count": "false"})
+    call("GET", f"{api}/prospects", query={"filter[emails]": "a@lead.example", "include": "stage"})
+    call("GET", f"{api}/sequences/1001")
+    ends = {"prospect": number, "sequence": 1001, "mailbox": 1002}
+    state = call("POST", f"{api}/sequenceStates", body("sequenceState", {}, ends), status=201)["data"]["id"]
+    call("POST", f"{api}/sequenceStates", body("sequenceState", {}, ends), status=422)
+    call("GET", f"{api}/sequenceStates", query={"filter[prospect][id]": str(number), "filter[sequence][id]": "1001"})
+    call("POST", f"{api}/sequenceStates/{state}/actions/finish")
+    call("GET", f"{api}/sequenceStates/{state}")
+    call("DELETE", f"{api}/sequenceStates/{state}", status=204)
+    hook = {"url": "https://a.example", "resource": "prospect", "action": "*", "secret": "s"}
+    made = call("POST", f"{api}/webhooks", body("webhook", hook), status=201)["data"]["id"]
+    call("DELETE", f"{api}/webhooks/{made}", status=204)
+    world.state["outreach"]["limits"]["hourly"] = 0
+    call("GET", f"{api}/users", status=429)
+    assert call.misses(outreach.routes.listing()) == [("POST", "/oauth/token")]
+
+
+def test_qualified_answers_as_described(world: World, people: People, contracts: Contracts) -> None:
+    """All operations that read, and the one that writes, conform, good and bad."""
+    call = Checked(world, "qualified", contracts("qualified.openapi.json"), "")
+    world.state["qualified"]["limits"]["since"] = None
+    lead = call("POST", "/v2/leads", {"email": "a@lead.example", "fields": {"company": "B"}}, status=201)["id"]
+    call("POST", "/v2/leads", {"email": "a@lead.example"})
+    call("POST", "/v2/leads", {"email": "a@lead.example", "fields": {"colour": "red"}}, status=422)
+    call("GET", "/v2/leads", query={"email": "a@lead.example"})
+    call("GET", "/v2/leads", query={"updated_after": "never"}, status=400)
+    call("GET", "/v2/leads/fields")
+    chat = people.sales.chat("visitor-4", ["Hello", "Hi"], "staff-64")
+    meeting = people.sales.book_meeting("visitor-4")
+    session = next(iter(world.state["qualified"]["sessions"]))
+    for path in (f"leads/{lead}", f"conversations/{chat}", f"meetings/{meeting}", f"sessions/{session}"):
+        call("GET", f"/v2/{path}")
+    call("GET", "/v2/messages/me_00000001")
+    call("GET", "/v2/conversations/co_9", status=404)
+    call("GET", "/v2/conversations/co_9/messages", status=404)
+    world.state["qualified"]["sessions"][session]["endedAt"] = "2026-03-01T09:00:00Z"
+    for kind in ("sessions", "conversations", "messages", "meetings"):
+        call("GET", f"/v2/{kind}")
+    assert len(call("GET", f"/v2/conversations/{chat}/messages")["data"]) == 2
+    world.state["qualified"]["scopes"].clear()
+    call("GET", "/v2/leads", status=403)
+    world.state["qualified"]["limits"]["window"] = 0
+    call("GET", "/v2/leads", status=429)
+    world.state["credentials"]["qualified_token"] = "another"
+    call("GET", "/v2/leads", status=401)
+    assert call.misses(qualified.routes.listing()) == []

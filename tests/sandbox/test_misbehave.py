@@ -20,6 +20,8 @@ _PATHS = {
     "salesforce": ("GET", "/services/data/v64.0/limits"),
     "hubspot": ("GET", "/crm/v3/owners"),
     "intercom": ("GET", "/me"),
+    "outreach": ("GET", "/api/v2/users"),
+    "qualified": ("GET", "/v2/leads/fields"),
     "onedrive": ("GET", "/v1.0/drives/b!sandbox-drive-0001/root"),
 }
 

@@ -21,6 +21,7 @@ from casework.systems.signatures import (
     verify_asana,
     verify_intercom,
     verify_jira,
+    verify_outreach,
     verify_slack,
     verify_typeform,
     verify_zendesk,
@@ -60,6 +61,7 @@ def verify(vector: dict[str, Any], body: bytes) -> None:
             "asana": verify_asana,
             "intercom": verify_intercom,
             "jira": verify_jira,
+            "outreach": verify_outreach,
             "typeform": verify_typeform,
         }
         unstamped[vector["vendor"]](secret, body, headers)
@@ -68,7 +70,7 @@ def verify(vector: dict[str, Any], body: bytes) -> None:
 def test_published_vectors_verify_and_break(contracts: Path) -> None:
     """Every published request of our vendors verifies; with one byte more it does not."""
     vectors = json.loads((contracts / "webhook-vectors.json").read_text())["vectors"]
-    vendors = {"zendesk", "slack", "asana", "jira", "typeform", "intercom"}
+    vendors = {"zendesk", "slack", "asana", "jira", "typeform", "intercom", "outreach"}
     ours = [vector for vector in vectors if vector["vendor"] in vendors]
     assert {vector["vendor"] for vector in ours} == vendors
     for vector in ours:
