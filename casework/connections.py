@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
@@ -22,6 +22,7 @@ from casework.settings import (
     HubSpotSettings,
     IntercomSettings,
     JiraSettings,
+    MailSettings,
     OneDriveSettings,
     QualifiedSettings,
     SalesforceSettings,
@@ -30,12 +31,13 @@ from casework.settings import (
     TypeformSettings,
     example,
 )
-from casework.standins import dropbox_adapters
+from casework.standins import dropbox_adapters, sns_transport
 from casework.systems import hubspot, kms, mail, outreach, qualified, s3
 from casework.systems.asana import Asana
 from casework.systems.dropbox import Dropbox
 from casework.systems.intercom import Intercom
 from casework.systems.jira import Jira
+from casework.systems.mail_inbox import MailInbox
 from casework.systems.onedrive import App, OneDrive
 from casework.systems.product import ProductDatabase
 from casework.systems.salesforce import ClientCredentials, JwtBearer, Login, Names, Salesforce
@@ -43,7 +45,10 @@ from casework.systems.slack import Slack
 from casework.systems.typeform import Typeform
 from casework.systems.zendesk import Zendesk
 
-__all__ = ["certificate_key", "chosen", "delivery_of", "plain", "systems_of", "with_outreach"]
+if TYPE_CHECKING:
+    from casework.systems.sns import Topic
+
+__all__ = ["certificate_key", "chosen", "delivery_of", "mail_topic", "plain", "systems_of", "with_outreach"]
 
 T = TypeVar("T")
 
@@ -84,6 +89,8 @@ def systems_of(settings: Settings) -> systems.Systems:
         connected = _with_intercom(connected, settings.intercom)
     if settings.qualified.token is not None:
         connected = _with_qualified(connected, settings.qualified)
+    if post.inbound_bucket is not None:
+        connected = replace(connected, inbox=MailInbox(connected.s3, post.inbound_bucket, post.inbound_prefix or ""))
     return connected
 
 
@@ -121,10 +128,12 @@ def _with_salesforce(connected: systems.Systems, org: SalesforceSettings) -> sys
         now=clock.present,
         names=_renamed("salesforce.names", org.names, Names),
         sender=org.sender,
+        sales=org.lead_page is not None,
         version=org.version,
         reserve=org.reserve,
     )
-    return replace(connected, salesforce=client, places=replace(connected.places, case_page=chosen(org.case_page)))
+    places = replace(connected.places, case_page=chosen(org.case_page), lead_page=org.lead_page or "")
+    return replace(connected, salesforce=client, places=places)
 
 
 def _with_hubspot(connected: systems.Systems, account: HubSpotSettings) -> systems.Systems:
@@ -204,6 +213,15 @@ def _renamed(setting: str, renamed: Sequence[str], names: Callable[[Mapping[str,
         return names({ours.strip(): theirs.strip() for ours, _, theirs in pairs})
     except ValueError as error:
         raise SettingsWrong(f"{setting}: {error}. Example: {example(setting)}") from None
+
+
+def mail_topic(settings: MailSettings) -> Topic | None:
+    """The topic that tells of mail that came in; None where none comes in."""
+    if settings.inbound_bucket is None:
+        return None
+    from casework.systems.sns import Topic
+
+    return Topic(chosen(settings.inbound_topic), now=clock.present, transport=sns_transport(settings.sandbox_url))
 
 
 def delivery_of(

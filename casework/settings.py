@@ -96,6 +96,7 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 _PROJECT = r"^[A-Z][A-Z0-9_]+$"
 _FIELD = r"^customfield_[0-9]+$"
 _NUMBER = r"^[0-9]{1,20}$"
+_TOPIC = r"^arn:aws(-us-gov)?:sns:[a-z]{2}(-[a-z]+)+-[0-9]:[0-9]{12}:[A-Za-z0-9_-]{1,256}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -199,7 +200,7 @@ class SalesforceSettings(_Section):
 
     We sign in with `client_secret`, or, where `private_key` is set, with assertions that it signs for `username`.
     `names` are the org's names of objects and fields, where they differ from those of the processes. `reserve` is the
-    part of the org's allowance of requests that is left to others.
+    part of the org's allowance of requests that is left to others. With `lead_page` the org is one that sales works in.
     """
 
     url: Address | None = Field(None, examples=["https://members.my.salesforce.example"])
@@ -212,6 +213,7 @@ class SalesforceSettings(_Section):
     sender: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$", examples=["care@members.example"])
     webhook_secret: SecretStr | None = Field(None, examples=["the secret that the org's callouts are signed with"])
     case_page: str | None = Field(None, examples=["https://members.lightning.example/lightning/r/Case/{case}/view"])
+    lead_page: str | None = Field(None, examples=["https://members.lightning.example/lightning/r/Lead/{lead}/view"])
     names: Names = Field((), examples=[["Review__c = Member_Review__c", "Review__c.Text__c = Body__c"]])
     reserve: float = Field(0.05, ge=0, lt=1, examples=[0.05])
     poll_seconds: float = Field(120.0, ge=10, examples=[120.0])
@@ -333,10 +335,20 @@ class S3Settings(_Section):
 
 
 class MailSettings(_Section):
-    """Mail goes through Amazon SES, with the region and keys of `[s3]`."""
+    """Mail goes through Amazon SES, with the region and keys of `[s3]`.
+
+    With `inbound_bucket` it also comes in: SES stores it there, below `inbound_prefix`, and tells `inbound_topic` of
+    SNS. `sandbox_url` is the root of a stand-in of SNS.
+    """
 
     sender: str | None = Field(None, examples=["exports@support.example"])
     endpoint_url: Address | None = Field(None, examples=["https://email.example"])
+    inbound_bucket: str | None = Field(None, min_length=3, examples=["inbound-mail"])
+    inbound_prefix: str | None = Field(None, max_length=200, examples=["support/"])
+    inbound_topic: str | None = Field(
+        None, pattern=_TOPIC, examples=["arn:aws:sns:eu-central-1:123456789012:inbound-mail"]
+    )
+    sandbox_url: Address | None = Field(None, examples=["http://127.0.0.1:4300/sns"])
 
 
 class KeySettings(_Section):

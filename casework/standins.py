@@ -1,4 +1,4 @@
-"""The settings with the served sandbox in place of every outside system, and the way to its Dropbox.
+"""The settings with the served sandbox in place of every outside system, and the ways to its Dropbox and SNS.
 
 The values are the sandbox's own; they open nothing outside it. Those of its S3 and mail are repeated here
 because importing these takes seconds, which every leg of every case would pay; a test compares them.
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import requests
 from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 
+from casework.sandbox import mailing, sns
 from casework.sandbox import seed_documents as documents
 from casework.sandbox import seed_escalations as escalations
 from casework.sandbox import seed_hours as hours
@@ -29,7 +31,15 @@ from policies.rep_days import Hours, Weekday
 from policies.rota import Environment, Rostered
 from policies.support_queue import Tool
 
-__all__ = ["DropboxStandIn", "advance", "dropbox_adapters", "sandbox_time", "with_standins"]
+__all__ = [
+    "DropboxStandIn",
+    "SnsStandIn",
+    "advance",
+    "dropbox_adapters",
+    "sandbox_time",
+    "sns_transport",
+    "with_standins",
+]
 
 AWS = {
     "region": "eu-central-1",
@@ -136,6 +146,7 @@ def with_standins(settings: Settings) -> Settings:
             "sender": escalations.SENDER,
             "webhook_secret": secret["salesforce_webhook_secret"],
             "case_page": f"{root}/salesforce/lightning/r/Case/{{case}}/view",
+            "lead_page": f"{root}/salesforce/lightning/r/Lead/{{lead}}/view",
             "names": (),
         },
         "hubspot": {
@@ -171,7 +182,7 @@ def with_standins(settings: Settings) -> Settings:
             "lead_sequence": sales.LEADS,
             "technical_sequence": sales.INTRO,
             "technical_template": sales.INTRO_TEMPLATE,
-            "support_address": sales.SUPPORT,
+            "support_address": mailing.SUPPORT,
             "booked_stages": (sales.BOOKED,),
             "disqualified_stages": (sales.DISQUALIFIED,),
         },
@@ -186,7 +197,14 @@ def with_standins(settings: Settings) -> Settings:
             "login_url": f"{root}/onedrive",
         },
         "s3": {"endpoint_url": settings.sandbox.aws_url, **AWS},
-        "mail": {"sender": SENDER, "endpoint_url": settings.sandbox.aws_url},
+        "mail": {
+            "sender": SENDER,
+            "endpoint_url": settings.sandbox.aws_url,
+            "inbound_bucket": mailing.BUCKET,
+            "inbound_prefix": mailing.PREFIX,
+            "inbound_topic": sns.TOPIC,
+            "sandbox_url": f"{root}/sns",
+        },
         "keys": {"kms_key_id": None, "endpoint_url": None},
         "product": {"url": product},
         "roles": {role: getattr(settings.roles, role) or ids for role, ids in ROLES.items()},
@@ -241,3 +259,26 @@ def dropbox_adapters(address: str | None) -> dict[str, requests.adapters.BaseAda
     if address is None:
         return {}
     return {host: DropboxStandIn(f"{address}{path}") for host, path in DROPBOX_HOSTS.items()}
+
+
+class SnsStandIn(httpx.BaseTransport):
+    """Sends what is meant for SNS's host to an address of the stand-in."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._http = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        address = httpx.URL(f"{self._address}{request.url.raw_path.decode()}")
+        headers = {"Accept": request.headers["accept"], "Host": address.netloc.decode()}
+        return self._http.handle_request(
+            httpx.Request(request.method, address, headers=headers, extensions=request.extensions)
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def sns_transport(address: str | None) -> httpx.BaseTransport | None:
+    """The way to a stand-in of SNS; None for the real one."""
+    return None if address is None else SnsStandIn(address)

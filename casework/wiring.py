@@ -23,12 +23,13 @@ from casework import __version__, clock, delivery, reception, runtime, systems
 from casework.board import Board
 from casework.case import CaseFiles
 from casework.confidential import Confidential
-from casework.connections import chosen, delivery_of, plain, systems_of, with_outreach
+from casework.connections import chosen, delivery_of, mail_topic, plain, systems_of, with_outreach
 from casework.database import connect as connect_database
 from casework.database import migrate
 from casework.delivery.keys import read_secret_file
 from casework.reception_hubspot import hubspot_changes, offboarding_starter
 from casework.reception_jira import survey_starter
+from casework.reception_mail import mail_changes
 from casework.reception_outreach import outreach_changes
 from casework.reception_salesforce import escalation_starter, salesforce_changes
 from casework.runtime import Runtime
@@ -91,6 +92,7 @@ NEEDED_WITH = {
         *("hubspot.our_turn_stage", "hubspot.hold_stage"),
     ),
     "intercom.token": ("intercom.conversation_page", "intercom.sales_address"),
+    "mail.inbound_bucket": ("mail.inbound_topic",),
     "outreach.refresh_token": (
         *("outreach.client_id", "outreach.client_secret", "outreach.redirect_uri", "outreach.prospect_page"),
         *("outreach.lead_sequence", "outreach.technical_sequence", "outreach.technical_template"),
@@ -301,6 +303,8 @@ def gateway(wired: Wired) -> Gateway:
         hubspot_secret=plain(settings.hubspot.webhook_secret),
         hubspot_changes=hubspot_changes(wired.systems) if settings.hubspot.token else None,
         intercom_secret=plain(settings.intercom.webhook_secret),
+        mail_topic=mail_topic(settings.mail),
+        mail_changes=mail_changes(wired.systems.inbox) if settings.mail.inbound_bucket else None,
         outreach_secret=plain(settings.outreach.webhook_secret),
         outreach_changes=outreach_changes(wired.systems) if settings.outreach.refresh_token else None,
         salesforce_changes=salesforce_changes(wired.systems.salesforce) if settings.salesforce.url else None,
@@ -323,6 +327,7 @@ def subject_page(settings: Settings) -> Callable[[str], str | None]:
         "zendesk:ticket": settings.zendesk.ticket_page,
         "jira:issue": settings.jira.issue_page,
         "salesforce:case": settings.salesforce.case_page,
+        "salesforce:lead": settings.salesforce.lead_page,
         "hubspot:deal": settings.hubspot.deal_page,
         "hubspot:ticket": settings.hubspot.ticket_page,
         "intercom:conversation": settings.intercom.conversation_page,

@@ -91,7 +91,9 @@ def test_a_ticket_has_a_page_and_nothing_else_has() -> None:
     assert page("inbox:digest") is None
     assert page("jira:issue:SS-12") is None
     jira = JiraSettings(issue_page="https://jira.example/browse/{issue}")
-    salesforce = SalesforceSettings(case_page="https://org.example/Case/{case}/view")
+    salesforce = SalesforceSettings(
+        case_page="https://org.example/Case/{case}/view", lead_page="https://org.example/Lead/{lead}/view"
+    )
     hubspot = HubSpotSettings(
         deal_page="https://crm.example/0-3/{deal}", ticket_page="https://crm.example/0-5/{ticket}"
     )
@@ -108,6 +110,7 @@ def test_a_ticket_has_a_page_and_nothing_else_has() -> None:
     assert pages("hubspot:ticket:13") == "https://crm.example/0-5/13"
     assert pages("jira:issue:SS-12") == "https://jira.example/browse/SS-12"
     assert pages("zendesk:ticket:4711") == "https://support.example/agent/tickets/4711"
+    assert pages("salesforce:lead:00QRM0000000001YAA") == "https://org.example/Lead/00QRM0000000001YAA/view"
     assert pages("salesforce:case:500RM0000000001YAA") == "https://org.example/Case/500RM0000000001YAA/view"
 
 

@@ -24,7 +24,7 @@ from casework.delivery.links import Links
 from casework.engine import EngineAway
 from casework.gateway.inbox import Hook, Inbox
 from casework.occurrence import Occurrence
-from casework.sandbox import People, World, aws, outreach, product, server
+from casework.sandbox import People, World, aws, outreach, product, server, sns
 from casework.sandbox.misbehave import Fault
 from casework.sandbox.seed_documents import REQUEST
 from casework.settings import (
@@ -32,6 +32,7 @@ from casework.settings import (
     IntercomSettings,
     JiraSettings,
     KeySettings,
+    MailSettings,
     OneDriveSettings,
     OutreachSettings,
     QualifiedSettings,
@@ -44,6 +45,7 @@ from casework.settings import (
 )
 from casework.standins import AWS, SENDER, with_standins
 from casework.systems.errors import Misconfigured, Temporary
+from casework.systems.signatures import BadSignature
 from casework.systems.zendesk import Zendesk
 from casework.wiring import DatabaseAway, Wired
 from flows import data_export
@@ -134,6 +136,9 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
     wired.systems.qualified.demand()
     assert wired.systems.qualified.lead(visitor["lead_id"]).email == visitor["email"]
     assert places.case_page.format(case=case).endswith(f"/{case}/view")
+    lead = world.state["roster"]["leads"]["lead-1"]["lead_id"]
+    assert wired.systems.salesforce.leads.lead(lead).status == "Working"
+    assert places.lead_page.format(lead=lead).endswith(f"/{lead}/view")
     assert [person.id for person in wired.runtime.operators.people] == ["staff-41", "staff-42"]
     assert set(wired.delivery.vaults) == {"dropbox", "onedrive", "s3"}
     wired.delivery.vaults["onedrive"].store("probe", [b"sealed"], 6)
@@ -193,6 +198,44 @@ def test_salesforce_need_not_be_set_up(settings: Settings) -> None:
         assert re.findall(r"salesforce\.(\w+) is not set", str(told.value)) == list(names)
     by_key = with_org(url=url, **app, private_key=SecretStr("k"), username="robot@org.example")
     assert connections.systems_of(wiring.check(by_key)).salesforce.known_own_id is None
+
+
+def test_mail_need_not_come_in(settings: Settings) -> None:
+    """Without a bucket there is neither an inbox nor a door for mail; with one it needs its topic."""
+    real = with_standins(settings).model_copy(update={"sandbox": SandboxSettings()})
+
+    def with_mail(**given: Any) -> Settings:
+        return real.model_copy(update={"mail": MailSettings(sender=SENDER, **given)})
+
+    outside = connections.systems_of(wiring.check(with_mail()))
+    with pytest.raises(Misconfigured, match=r"mail\.inbound_bucket is not set"):
+        outside.inbox.received("a" * 40)
+    assert connections.mail_topic(with_mail().mail) is None
+    with pytest.raises(SettingsWrong, match=r"mail\.inbound_topic is not set"):
+        wiring.check(with_mail(inbound_bucket="inbound-mail"))
+
+
+def test_mail_that_comes_in_is_signed_by_the_sandbox(wired: Wired, world: World) -> None:
+    """The gateway believes the sandbox's certificate, read over HTTP, confirms its subscription, and looks for mail."""
+    sns.subscribe(world)
+    (told,) = world.take_deliveries("sns")
+    gateway = wiring.gateway(wired)
+    assert gateway.mail_topic is not None
+    assert gateway.mail_changes is not None
+    gateway.mail_topic.confirm(gateway.mail_topic.read(told.body))
+    assert world.state["sns"]["confirmed"]
+    with pytest.raises(BadSignature, match="does not match"):
+        gateway.mail_topic.read(told.body.replace(b"You have", b"You had"))
+
+
+def test_sales_in_salesforce_need_not_be_set_up(settings: Settings, world: World) -> None:
+    """An org of which no page of leads is named is not asked for what leads need."""
+    del world.state["salesforce"]["objects"]["Lead"]
+    sandboxed = with_standins(settings)
+    without = sandboxed.model_copy(update={"salesforce": sandboxed.salesforce.model_copy(update={"lead_page": None})})
+    connections.systems_of(without).salesforce.demand()
+    with pytest.raises(Misconfigured, match="no object Lead"):
+        connections.systems_of(sandboxed).salesforce.demand()
 
 
 def test_hubspot_need_not_be_set_up(settings: Settings) -> None:

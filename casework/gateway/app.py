@@ -1,9 +1,9 @@
 """The application: its routes, what runs beside them, and how its errors are told.
 
 Beside the requests run threads: the clock, which looks every few seconds what is due, the inbox's worker, the one
-that keeps the engine's page of open questions current, which so never keeps the clock waiting, and, where Salesforce or
-HubSpot is set up, one each that looks for what they did not tell. All are safe to run in several copies of the gateway
-at once.
+that keeps the engine's page of open questions current, which so never keeps the clock waiting, and one each that looks
+for what HubSpot, Outreach, Salesforce and mail that comes in did not tell, where they are set up. All are safe to run
+in several copies of the gateway at once.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     looks = []
     for vendor, changes in (
         ("hubspot", gateway.hubspot_changes),
+        ("mail", gateway.mail_changes),
         ("outreach", gateway.outreach_changes),
         ("salesforce", gateway.salesforce_changes),
     ):

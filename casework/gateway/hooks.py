@@ -1,5 +1,5 @@
-"""Hooks of Zendesk, Asana, Jira, Typeform, Salesforce, HubSpot, Intercom and Outreach: signed, written down, handled
-later.
+"""Hooks of Zendesk, Asana, Jira, Typeform, Salesforce, HubSpot, Intercom, Outreach and of mail: signed, written down,
+handled later.
 
 The signature is checked over the raw bytes before anything is parsed. A hook without one leaves a line in the
 log and nothing else. Sources: Zendesk "Verifying webhooks" and its event schema, Asana "Webhooks guide", Jira
@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse, Response
 
 from casework.case import digest
 from casework.gateway.inbox import Hook, Inbox
+from casework.gateway.mail_hooks import mail_hook
 from casework.gateway.parts import Gateway
 from casework.gateway.security import raw_body
 from casework.runtime import Runtime
@@ -404,6 +405,12 @@ def router(gateway: Gateway, inbox: Inbox, news: Callable[[], None]) -> APIRoute
         if event.data.item.id is None:
             return JSONResponse({"accepted": 0, "known": 0})
         return await taken([event.hook()], ours=event.is_by(gateway.own_intercom_id()))
+
+    @routes.post("/hooks/mail")
+    async def mail(body: Body) -> Response:
+        # To read SNS's certificate, or to confirm to it, takes as long as SNS does.
+        hook = await run_in_threadpool(mail_hook, gateway.mail_topic, body, demand_signature)
+        return await taken([hook]) if hook is not None else JSONResponse({"accepted": 0, "known": 0})
 
     @routes.post("/hooks/outreach")
     async def outreach(request: Request, body: Body) -> Response:

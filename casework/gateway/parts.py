@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from casework.delivery import Delivery
 from casework.delivery.links import Link
 from casework.runtime import Runtime
+
+if TYPE_CHECKING:
+    from casework.systems.sns import Topic
 
 __all__ = ["Gateway"]
 
@@ -42,6 +45,8 @@ class Gateway:
         hubspot_secret: the client secret of HubSpot's private app; None: there are no HubSpot hooks.
         hubspot_changes: as `salesforce_changes`, for what HubSpot did not tell for a day; None: nobody looks.
         intercom_secret: the client secret of Intercom's private app; None: there are no Intercom hooks.
+        mail_topic: the topic of Amazon SNS that tells of mail that came in; None: there are no hooks of mail.
+        mail_changes: as `salesforce_changes`, for mails. None: nobody looks.
         outreach_secret: the secret of Outreach's webhooks; None: there are no Outreach hooks.
         outreach_changes: as `salesforce_changes`, for prospects of Outreach. None: nobody looks.
         slack_secret: the app's signing secret; None: there is no Slack app.
@@ -69,6 +74,8 @@ class Gateway:
     hubspot_secret: str | None = field(default=None, repr=False)
     hubspot_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     intercom_secret: str | None = field(default=None, repr=False)
+    mail_topic: Topic | None = None
+    mail_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     outreach_secret: str | None = field(default=None, repr=False)
     outreach_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     slack_secret: str | None = field(default=None, repr=False)

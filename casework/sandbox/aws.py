@@ -1,4 +1,4 @@
-"""S3 and SES: moto's server on loopback, with the drop bucket and a mailbox one can look into.
+"""S3 and SES: moto's server on loopback, with our buckets and a mailbox one can look into.
 
 moto keeps everything in this process's memory, so unlike the other stand-ins it starts empty every time.
 """
@@ -16,6 +16,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 from moto.ses.models import ses_backends
 
+from casework.sandbox import mailing
+
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_ses import SESClient
@@ -24,6 +26,7 @@ REGION: Final = "eu-central-1"
 ACCESS_KEY, SECRET_KEY = "sandbox", "sandbox"
 DROP_BUCKET = "engineering-drop"
 VAULT_BUCKET = "export-vault"
+INBOUND_BUCKET: Final = mailing.BUCKET
 SENDER = "exports@support.example"
 
 
@@ -65,15 +68,16 @@ class Aws:
         )
 
     def prepare(self) -> None:
-        """Make what is missing: both buckets versioned, the sender verified.
+        """Make what is missing: the buckets, those of exports versioned, and the sender verified.
 
         moto has one state for the whole process; whatever else uses it there may have emptied or filled it.
         """
         s3 = self.s3()
         there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-        for bucket in {DROP_BUCKET, VAULT_BUCKET} - there:
+        for bucket in {DROP_BUCKET, VAULT_BUCKET, INBOUND_BUCKET} - there:
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            if bucket != INBOUND_BUCKET:
+                s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         self.ses().verify_email_identity(EmailAddress=SENDER)
 
     def mailbox(self, address: str) -> list[Mail]:
@@ -87,7 +91,7 @@ class Aws:
 
 @contextmanager
 def running(*, port: int = 0) -> Iterator[Aws]:
-    """S3 and SES on loopback until the block ends: both buckets versioned, the sender verified."""
+    """S3 and SES on loopback until the block ends: our buckets made, the sender verified."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     try:

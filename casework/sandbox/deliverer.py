@@ -25,6 +25,7 @@ HOOKS: Mapping[str, str] = {
     "hubspot.events": "/hooks/hubspot",
     "intercom.events": "/hooks/intercom",
     "outreach.events": "/hooks/outreach",
+    "sns.events": "/hooks/mail",
 }
 """Where each kind of delivery goes below the gateway's address. Asana's go to their webhook's own target."""
 

@@ -162,6 +162,7 @@ def _rate_limited(vendor: str, retry_after: int) -> Response:
         "intercom": _intercom("rate_limit_exceeded", "You have exceeded the rate limit"),
         "outreach": {"errors": [{"id": "rateLimitExceeded", "title": "Rate Limit Exceeded", "detail": "Try again"}]},
         "qualified": {"code": "rate_limited", "message": "Too many requests"},
+        "sns": {"Error": {"Type": "Sender", "Code": "Throttling", "Message": "Rate exceeded"}},
         "onedrive": {"error": {"code": "activityLimitReached", "message": "The request has been throttled."}},
     }
     return json_response(429, shapes[vendor], {"retry-after": str(retry_after), **_MEDIA.get(vendor, {})})

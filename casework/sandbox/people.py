@@ -29,6 +29,7 @@ from casework.sandbox.http import Json
 from casework.sandbox.members import Member, Tier2
 from casework.sandbox.reps import Rep
 from casework.sandbox.sales import Sales
+from casework.sandbox.sdrs import Sdr
 from casework.sandbox.teammates import Teammate, Visitor
 
 if TYPE_CHECKING:
@@ -423,6 +424,11 @@ class People:
     def sales(self) -> Sales:
         """A sales representative, and whom sales writes to."""
         return Sales(self.world)
+
+    @property
+    def sdr(self) -> Sdr:
+        """Somebody in sales, in Salesforce and by mail."""
+        return Sdr(self.world)
 
 
 def _filled(block: Json, value: str | None) -> Json:

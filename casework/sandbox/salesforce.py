@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -292,8 +293,24 @@ def _create(world: World, request: Request, name: str) -> Response:
 @routes.on("PATCH", f"{_DATA}/sobjects/{{name}}/{{record}}")
 def _update(world: World, request: Request, name: str, record: str) -> Response:
     with _changing(world, request) as (one, given):
-        salesforce_records.update(one, name, salesforce_records.get(world, object_of(world, name), record), given)
+        found = salesforce_records.get(world, object_of(world, name), record)
+        _demand_unmodified(request, found)
+        salesforce_records.update(one, name, found, given)
         return _DONE
+
+
+def _demand_unmodified(request: Request, record: Json) -> None:
+    """The record's last change is compared by whole seconds, as a date of HTTP has them."""
+    given = request.headers.get("if-unmodified-since")
+    if given is None:
+        return
+    try:
+        until = parsedate_to_datetime(given)
+    except ValueError:
+        raise Problem("INVALID_HEADER_VALUE", "If-Unmodified-Since is no date of HTTP") from None
+    if datetime.fromisoformat(record["LastModifiedDate"]) > until:
+        what = "The record was modified after the date of If-Unmodified-Since."
+        raise Problem("PRECONDITION_FAILED", what, status=412)
 
 
 @routes.on("PATCH", f"{_DATA}/sobjects/{{name}}/{{field}}/{{value}}")

@@ -165,9 +165,9 @@ class _Reader:
             return token.text.lower() == "true"
         if kind == "datetime" and token.kind == "time":
             return datetime.fromisoformat(token.text)
-        if kind in ("currency", "double") and token.kind == "number":
+        if kind in ("currency", "double", "int") and token.kind == "number":
             return float(token.text)
-        if kind in ("string", "picklist", "email", "reference", "id") and token.kind == "string":
+        if kind in ("string", "picklist", "email", "phone", "url", "reference", "id") and token.kind == "string":
             text = _unquoted(token.text, like=False)
             if kind not in ("reference", "id"):
                 return text.lower()

@@ -1,8 +1,9 @@
 """The org's records: made, changed, shown; the org's own rules and mails; and what it tells by signed callouts.
 
 Rules of this org: a review changes only together with a comment on its case, in one request, the comment first; a
-rejected review stays as it is. A new privacy request makes the org write to the member. A flow tells our gateway of
-each case that changed, that was commented or that mail came to.
+rejected review stays as it is. A new privacy request makes the org write to the member. A converted lead is locked; a
+duplicate rule, when it is on, lets no second lead in with an address. A flow tells our gateway of each case that
+changed, that was commented or that mail came to.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ def empty() -> Json:
         "allowed": 100_000,
         "page": 2000,
         "writes_to_members": True,
+        "duplicate_rule": False,
         "cursors": {},
         "senders": [],
         "sent": [],
@@ -87,6 +89,8 @@ def create(request: Request, name: str, given: Json) -> Json:
     world = request.world
     of = object_of(world, name)
     values = complete(of, writable(world, of, given, creating=True))
+    if of["name"] == "Lead" and world.state["salesforce"].get("duplicate_rule"):
+        _no_duplicate(world, values)
     made = {**values, "Id": new_id(world, of["prefix"])}
     if "auto_number" in of:
         number = world.next_number(f"salesforce.{of['name']}.number", of["auto_number"]["first"])
@@ -185,6 +189,8 @@ def _mail(request: Request, related_to: str, subject: str, text: str, *, incomin
 
 def _allowed(request: Request, name: str, record: Json) -> None:
     """The org's validation rules."""
+    if name == "Lead" and record["IsConverted"]:
+        raise Problem("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
     if name != "Review__c":
         return
     if record["Status__c"] == "Rejected":
@@ -225,6 +231,13 @@ def _unique(world: World, of: Json, record: Json) -> None:
             if other["Id"] != record["Id"] and _same(other[name], record[name]):
                 what = f"duplicate value found: {name} duplicates value on record with id: {other['Id'][:15]}"
                 raise Problem("DUPLICATE_VALUE", what, name)
+
+
+def _no_duplicate(world: World, values: Json) -> None:
+    records = world.state["salesforce"]["records"]
+    for other in (*records["Lead"].values(), *records["Contact"].values()):
+        if _same(other["Email"], values["Email"]):
+            raise Problem("DUPLICATES_DETECTED", "You're creating a duplicate record.")
 
 
 def _same(one: Any, other: Any) -> bool:

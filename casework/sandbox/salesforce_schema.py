@@ -159,11 +159,13 @@ def _value(world: World, name: str, of: Json, value: Any) -> Any:
             raise Problem("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{name}]", name)
         return None
     kind = of["type"]
-    if kind in ("string", "textarea", "email", "picklist") and not isinstance(value, str):
+    if kind in ("string", "textarea", "email", "picklist", "phone", "url") and not isinstance(value, str):
         raise _malformed(kind, value)
     if kind == "boolean" and not isinstance(value, bool):
         raise _malformed(kind, value)
     if kind in ("currency", "double") and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise _malformed(kind, value)
+    if kind == "int" and (isinstance(value, bool) or not isinstance(value, int)):
         raise _malformed(kind, value)
     if kind == "datetime" and not (isinstance(value, str) and _TIME.fullmatch(value)):
         raise _malformed(kind, value)

@@ -1,7 +1,7 @@
 """What the hand-over between support and sales needs of Outreach and Qualified: colleagues, sequences, leads, visitors.
 
 Those who write in Intercom without being customers were on the website before: their entries of the roster's
-`visitors` get their name, address and ids in Qualified and Outreach.
+`visitors` get their ids in Qualified and Outreach.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from casework.sandbox import outreach_records as outreach
 from casework.sandbox import qualified_records as qualified
 from casework.sandbox import seed
 from casework.sandbox.http import Json
+from casework.sandbox.mailing import SUPPORT
 
 if TYPE_CHECKING:
     from casework.sandbox.world import World
 
-SUPPORT = "support@casework-5b2e.example"
 BOOKED, DISQUALIFIED, WORKING = "Meeting Booked", "Disqualified", "Working"
 LEADS, INTRO, OLD = "1001", "1002", "1003"
 """The sequences: for leads, for the one mail that brings a lead to support, and one that is switched off."""
@@ -87,9 +87,8 @@ def _colleague(world: World, staff_id: str) -> None:
 
 def _visitor(world: World, name: str, fields: Json | None, sdr: str | None) -> set[str]:
     entry = world.state["roster"]["visitors"][name]
-    contact = world.state["intercom"]["contacts"][entry["contact_id"]]
-    person, email = contact["name"], contact["email"]
-    entry |= {"name": person, "email": email, "visitor_id": f"vi_{name[-1]:0>8}"}
+    person, email = entry["name"], entry["email"]
+    entry["visitor_id"] = f"vi_{name[-1]:0>8}"
     if fields is not None:
         lead = qualified.upsert(world, email, fields)[0]
         lead["visitorIds"] = [entry["visitor_id"]]

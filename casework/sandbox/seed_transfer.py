@@ -86,7 +86,8 @@ def plant(world: World) -> None:
         user = roster["users"][user_id] if user_id else {"name": called, "email": email}
         given = {"role": "user" if user_id else "lead", "external_id": user_id, **_only(user, "name", "email")}
         contact = records.add_contact(world, given)
-        roster["visitors"][name] = {"id": name, "contact_id": contact["id"], "user_id": user_id}
+        known = {"id": name, "contact_id": contact["id"], "user_id": user_id, **_only(user, "name", "email")}
+        roster["visitors"][name] = known
         planted |= {user["name"], user["email"]}
     roster["conversations"] = {name: _begun(world, chat) for name, chat in _CHATS.items()}
     planted |= {chat.said for chat in _CHATS.values() if len(chat.said) > 20}

@@ -4,8 +4,8 @@
     /onedrive/v1.0/…   /onedrive/TENANT/oauth2/v2.0/token
     /jira/rest/api/3/…   /jira/rest/servicedeskapi/…   /typeform/forms/…
     /salesforce/services/data/v64.0/…   /salesforce/services/oauth2/token   /hubspot/crm/v3/…
-    /intercom/conversations/…
-    /outreach/api/v2/…   /outreach/oauth/token   /qualified/v2/…
+    /intercom/conversations/…   /outreach/api/v2/…   /outreach/oauth/token   /qualified/v2/…
+    /sns/SimpleNotificationService-….pem   /sns/?Action=ConfirmSubscription
     GET  /sandbox/health                        is it up
     GET  /sandbox/state                         the whole world as JSON
     GET  /sandbox/describe                      the same for people, as text
@@ -57,6 +57,7 @@ PREFIXES: Mapping[str, str] = {
     "/intercom": "intercom",
     "/outreach": "outreach",
     "/qualified": "qualified",
+    "/sns": "sns",
 }
 HANG_SECONDS = 30.0
 """How long a planned time-out holds a connection before it is cut."""
@@ -84,6 +85,7 @@ _ACTS = {
         *("add_prospect", "edit_prospect", "set_stage", "add_to_sequence", "send_step"),
         *("reply", "opt_out", "chat", "book_meeting", "edit_lead"),
     ),
+    "sdr": ("add_lead", "sync_lead", "edit_lead", "convert_lead", "delete_lead", "send_mail"),
 }
 
 
@@ -170,7 +172,7 @@ def _control(world: World, aws: Aws | None) -> Starlette:
         if name not in _ACTS.get(role, ()):
             raise LookupError(f"nobody does {role}/{name}: {_ACTS}")
         asked = await _arguments(request)
-        if name == "place_deliverable":
+        if name in ("place_deliverable", "send_mail"):
             if aws is None:
                 return JSONResponse({"error": "this sandbox was served without S3"}, 409)
             asked["s3_client"] = aws.s3()
@@ -253,7 +255,7 @@ def serve(
         port: 0 takes a free one.
         gateway_url: the address that the paths in `hooks` are below; without one the outbox only fills.
         hooks: path for each "vendor.kind" of delivery.
-        aws: lets the control API play `engineer/place_deliverable` and look into mailboxes.
+        aws: lets the control API play `engineer/place_deliverable` and `sdr/send_mail`, and look into mailboxes.
 
     Raises:
         OSError: the port is taken.

@@ -32,10 +32,12 @@ from casework.sandbox import (
     seed_documents,
     seed_escalations,
     seed_hours,
+    seed_leads,
     seed_offboarding,
     seed_sales,
     seed_transfer,
     slack,
+    sns,
     typeform,
     zendesk,
 )
@@ -59,6 +61,7 @@ _ANSWER: Mapping[str, Callable[[World, Request], Response]] = {
     "intercom": intercom.answer,
     "outreach": outreach.answer,
     "qualified": qualified.answer,
+    "sns": sns.answer,
 }
 VENDORS = tuple(_ANSWER)
 
@@ -152,6 +155,7 @@ class World:
             "intercom": intercom.empty(),
             "outreach": outreach.empty(),
             "qualified": qualified.empty(),
+            "sns": sns.empty(),
         }
         if self._snapshot.exists():
             kept = json.loads(self._snapshot.read_text())
@@ -216,6 +220,8 @@ class World:
                 seed_transfer.plant(self)
             if not self.state["outreach"]["records"]:
                 seed_sales.plant(self)
+            if "Lead" not in self.state["salesforce"]["objects"]:
+                seed_leads.plant(self)
 
     # -- read by people and tests -----------------------------------------------------------------------
 
@@ -271,6 +277,8 @@ class World:
             lines.extend(f"typeform {form} responses={len(responses)}" for form, responses in forms)
             cases = self.state["salesforce"]["records"].get("Case", {}).values()
             lines.extend(f"salesforce case {one['CaseNumber']} {one['Status']} [{one['Tier__c']}]" for one in cases)
+            leads = self.state["salesforce"]["records"].get("Lead", {}).values()
+            lines.extend(f"salesforce lead {one['Id']} {one['Status']}" for one in leads)
             deals = self.state["hubspot"]["objects"].get("deals", {}).items()
             lines.extend(f"hubspot deal {key} [{one['properties']['client_activity_status']}]" for key, one in deals)
             chats = self.state["intercom"]["conversations"].items()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from casework.systems.intercom import Intercom
     from casework.systems.jira import Jira
     from casework.systems.mail import Mail
+    from casework.systems.mail_inbox import MailInbox
     from casework.systems.outreach import Outreach
     from casework.systems.product import ProductDatabase
     from casework.systems.qualified import Qualified
@@ -62,6 +63,7 @@ _NO_TYPEFORM = NotSetUp("Typeform", "typeform.token")
 _NO_SALESFORCE = NotSetUp("Salesforce", "salesforce.url")
 _NO_HUBSPOT = NotSetUp("HubSpot", "hubspot.token")
 _NO_INTERCOM = NotSetUp("Intercom", "intercom.token")
+_NO_INBOX = NotSetUp("SES inbox", "mail.inbound_bucket")
 _NO_OUTREACH = NotSetUp("Outreach", "outreach.refresh_token")
 _NO_QUALIFIED = NotSetUp("Qualified", "qualified.token")
 
@@ -149,7 +151,8 @@ class Places:
 
     `ticket_page` is the address of a ticket for colleagues, with `{ticket}` in it. `survey_form` is the id of the
     Typeform form by which customers ask for changes to documents; empty where Typeform is not set up. `case_page` is
-    the address of a Salesforce case for colleagues, with `{case}` in it; empty where Salesforce is not set up.
+    the address of a Salesforce case for colleagues, with `{case}` in it, `lead_page` that of a lead, with `{lead}`;
+    empty where Salesforce, or sales in it, is not set up.
     """
 
     ticket_page: str
@@ -160,6 +163,7 @@ class Places:
     revenue_board: RevenueBoard = cast("RevenueBoard", _NO_BOARD)  # noqa: RUF009
     survey_form: str = ""
     case_page: str = ""
+    lead_page: str = ""
     hubspot: HubSpotPlaces = cast("HubSpotPlaces", _NO_HUBSPOT)  # noqa: RUF009
     intercom: IntercomPlaces = cast("IntercomPlaces", _NO_INTERCOM)  # noqa: RUF009
     outreach: OutreachPlaces = cast("OutreachPlaces", _NO_OUTREACH)  # noqa: RUF009
@@ -182,6 +186,7 @@ class Systems:
     salesforce: Salesforce = cast("Salesforce", _NO_SALESFORCE)  # noqa: RUF009
     hubspot: HubSpot = cast("HubSpot", _NO_HUBSPOT)  # noqa: RUF009
     intercom: Intercom = cast("Intercom", _NO_INTERCOM)  # noqa: RUF009
+    inbox: MailInbox = cast("MailInbox", _NO_INBOX)  # noqa: RUF009
     outreach: Outreach = cast("Outreach", _NO_OUTREACH)  # noqa: RUF009
     qualified: Qualified = cast("Qualified", _NO_QUALIFIED)  # noqa: RUF009
 

@@ -138,6 +138,13 @@ class Http:
         }
         return self._decoded(operation, self._answered(operation, method, path, asked, may_repeat), not may_repeat)
 
+    def content(self, operation: str, path: str, *, most: int) -> bytes:
+        """What is there, as bytes: at most `most` of them, else raises `Refused`. Raises as `request` otherwise."""
+        answer = self._answered(operation, "GET", path, {"headers": {"Accept": "*/*"}}, may_repeat=True)
+        if len(answer.content) > most:
+            raise Refused(self.system, operation, f"more than {most} bytes are there")
+        return answer.content
+
     def done(self, operation: str, method: str, path: str, *, repeatable: bool | None = None) -> str | None:
         """Ask for something whose answer says nothing; the vendor's request id, if it gave one. Raises as `request`."""
         answer = self._answered(operation, method, path, {}, _may_repeat(method, repeatable, None))

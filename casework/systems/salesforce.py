@@ -1,4 +1,4 @@
-"""Salesforce: cases with their comments and mail, members, reviews, refunds and privacy requests of one org.
+"""Salesforce: cases with their comments and mail, what escalations are about, leads and accounts of one org.
 
 What is made once is made by upsert, or ends with a marker by which it is found again; what must come together is one
 all-or-none request; setting values is repeatable. What the org calls its own objects is in `names`.
@@ -14,29 +14,40 @@ import httpx
 
 from casework.systems.salesforce_cases import Cases
 from casework.systems.salesforce_escalations import Members, Privacy, RefundAsked, Refunds, Reviews
+from casework.systems.salesforce_faults import PartRefused
+from casework.systems.salesforce_leads import Accounts, Contacts, LeadFields, Leads, Matched, Users
 from casework.systems.salesforce_login import ClientCredentials, JwtBearer, Login
 from casework.systems.salesforce_models import (
+    Account,
     CaseMail,
     CaseRecord,
     Changed,
     Comment,
+    Contact,
+    Lead,
     Member,
     PrivacyRequest,
     Refund,
     Review,
+    User,
 )
-from casework.systems.salesforce_names import Names, demand
+from casework.systems.salesforce_names import ESCALATIONS, SALES, Names, demand
 from casework.systems.salesforce_org import Org
-from casework.systems.salesforce_rest import VERSION, PartRefused, SalesforceRest, Upserted
+from casework.systems.salesforce_rest import VERSION, SalesforceRest, Upserted
 
 __all__ = [
+    "Account",
     "CaseMail",
     "CaseRecord",
     "Changed",
     "ClientCredentials",
     "Comment",
+    "Contact",
     "JwtBearer",
+    "Lead",
+    "LeadFields",
     "Login",
+    "Matched",
     "Member",
     "Names",
     "PartRefused",
@@ -46,11 +57,15 @@ __all__ = [
     "Review",
     "Salesforce",
     "Upserted",
+    "User",
 ]
 
 
 class Salesforce:
-    """A client for one org. `url` is the root of its My Domain; the rest is said at `SalesforceRest` and `Cases`."""
+    """A client for one org. `url` is the root of its My Domain; the rest is said at `SalesforceRest` and `Cases`.
+
+    `sales`: whether processes of sales are set up, so that the org must have what they need.
+    """
 
     def __init__(
         self,
@@ -60,6 +75,7 @@ class Salesforce:
         now: Callable[[], datetime],
         names: Names | None = None,
         sender: str | None = None,
+        sales: bool = False,
         version: str = VERSION,
         reserve: float = 0.05,
         transport: httpx.BaseTransport | None = None,
@@ -70,11 +86,16 @@ class Salesforce:
             url, login, now=now, version=version, reserve=reserve, transport=transport, sleep=sleep, seconds=seconds
         )
         self._org = org = Org(self.rest, names or Names())
+        self._parts = (ESCALATIONS, SALES) if sales else (ESCALATIONS,)
         self.cases = Cases(org, sender)
         self.members = Members(org)
         self.reviews = Reviews(org)
         self.refunds = Refunds(org)
         self.privacy = Privacy(org)
+        self.leads = Leads(org)
+        self.contacts = Contacts(org)
+        self.accounts = Accounts(org)
+        self.users = Users(org)
 
     def own_id(self) -> str:
         """The id of the user that we act as."""
@@ -86,9 +107,9 @@ class Salesforce:
         return self.rest.known_own_id
 
     def demand(self) -> None:
-        """Look whether the org has the objects, fields and values that processes need.
+        """Look whether the org has the objects, fields and values that the processes that are set up need.
 
         Raises:
             Misconfigured: says all of what its administrator has to mend.
         """
-        demand(self.rest.describe, self._org.names)
+        demand(self.rest.describe, self._org.names, self._parts)

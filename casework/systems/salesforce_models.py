@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +12,20 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from casework.systems.salesforce_ids import long
 
-__all__ = ["CaseMail", "CaseRecord", "Changed", "Comment", "Member", "PrivacyRequest", "Refund", "Review"]
+__all__ = [
+    "Account",
+    "CaseMail",
+    "CaseRecord",
+    "Changed",
+    "Comment",
+    "Contact",
+    "Lead",
+    "Member",
+    "PrivacyRequest",
+    "Refund",
+    "Review",
+    "User",
+]
 
 Id = Annotated[str, AfterValidator(long)]
 Text = Annotated[str, BeforeValidator(lambda text: text or "")]
@@ -128,6 +142,58 @@ class PrivacyRequest(_Model):
     reference: str | None = Field(alias="External_Id__c")
     created: Moment = Field(alias="CreatedDate")
     changed: Moment = Field(alias="SystemModstamp")
+
+
+class Lead(_Model):
+    """A person who may become a customer; `owner_id` is a user's or a queue's. Who it is and where, is personal data.
+
+    A converted lead is locked: its contact is what the org goes on with. `changed` is the last change of any field.
+    """
+
+    id: Id = Field(alias="Id")
+    status: str | None = Field(alias="Status")
+    owner_id: Id = Field(alias="OwnerId")
+    converted: bool = Field(alias="IsConverted")
+    contact_id: Id | None = Field(alias="ConvertedContactId")
+    reference: str | None = Field(alias="External_Id__c")
+    created: Moment = Field(alias="CreatedDate")
+    changed: Moment = Field(alias="LastModifiedDate")
+    email: str | None = Field(alias="Email", repr=False)
+    first_name: str | None = Field(alias="FirstName", repr=False)
+    last_name: str | None = Field(alias="LastName", repr=False)
+    company: str | None = Field(alias="Company", repr=False)
+    employee_count: int | None = Field(alias="NumberOfEmployees", repr=False)
+    ats: str | None = Field(alias="ATS__c", repr=False)
+    website: str | None = Field(alias="Website", repr=False)
+    phone: str | None = Field(alias="Phone", repr=False)
+
+    def holds(self, field: str, unknown: Collection[str] = ()) -> bool:
+        """Whether this attribute has a value; `unknown` are words that stand where nobody knew one."""
+        value = getattr(self, field)
+        return value is not None and str(value).strip().casefold() not in {"", *(one.casefold() for one in unknown)}
+
+
+class Contact(_Model):
+    """A person at a customer, as far as sales needs to know."""
+
+    id: Id = Field(alias="Id")
+    account_id: Id | None = Field(alias="AccountId")
+
+
+class Account(_Model):
+    """A customer: `owner_id` is its account executive, `csm_id` its customer success manager; both are users."""
+
+    id: Id = Field(alias="Id")
+    owner_id: Id = Field(alias="OwnerId")
+    csm_id: Id | None = Field(alias="CSM__c")
+
+
+class User(_Model):
+    """Somebody who works in the org."""
+
+    id: Id = Field(alias="Id")
+    active: bool = Field(alias="IsActive")
+    email: str = Field(alias="Email", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""What our processes need of an org beyond Salesforce's own objects, by our names; and whether an org has it.
+"""What our processes need of an org, by our names, in parts; and whether an org has it.
 
-Every org names its custom objects and fields itself, so `Names` leads from ours to the org's. `missing` compares what
-an org describes with what is needed, in sentences for its administrator.
+Every org names its custom objects and fields itself, so `Names` leads from ours to the org's. `demand` compares what
+an org describes with what is needed, in sentences for its administrator. An org needs only the parts of the processes
+that are set up: one without leads is as good as any other for escalations.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from casework.systems import soql
 from casework.systems.errors import Misconfigured, NotFound
 from casework.systems.salesforce_rest import SYSTEM, FieldShape
 
-__all__ = ["NEEDED", "Names", "demand"]
+__all__ = ["ESCALATIONS", "SALES", "Names", "demand"]
+
+Fields = Mapping[str, "Need"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def _choice(*values: str) -> Need:
     return Need(("picklist", "string"), values)
 
 
-NEEDED: Mapping[str, Mapping[str, Need]] = {
+ESCALATIONS: Mapping[str, Fields] = {
     "Case": {
         "Secondary_Reason__c": _choice("Data Deletion", "Review Edited", "Review Removed", "Refunded", "Declined"),
         "Tier__c": _choice("Tier 1", "Tier 2"),
@@ -73,7 +76,24 @@ NEEDED: Mapping[str, Mapping[str, Need]] = {
         "External_Id__c": _REFERENCE,
     },
 }
-"""The objects and fields, by our names."""
+"""The objects and fields of escalations, by our names."""
+
+SALES: Mapping[str, Fields] = {
+    "Lead": {
+        "Status": _choice("Nurturing"),
+        "Email": Need(("email",)),
+        "Company": _TEXT,
+        "NumberOfEmployees": Need(("int", "double")),
+        "ATS__c": _TEXT,
+        "Website": Need(("url", "string")),
+        "Phone": Need(("phone", "string")),
+        "External_Id__c": _REFERENCE,
+    },
+    "Account": {"CSM__c": Need(("reference",), writes=False)},
+}
+"""Those of leads and of who has an account."""
+
+_ALL: Mapping[str, Fields] = {**ESCALATIONS, **SALES}
 
 
 class Names:
@@ -83,7 +103,7 @@ class Names:
     """
 
     def __init__(self, renamed: Mapping[str, str] | None = None) -> None:
-        ours = set(NEEDED) | {f"{kind}.{field}" for kind, fields in NEEDED.items() for field in fields}
+        ours = set(_ALL) | {f"{kind}.{field}" for kind, fields in _ALL.items() for field in fields}
         if strange := sorted(set(renamed or {}) - ours):
             raise ValueError(f"{strange[0]} is none of the names that can be changed: {', '.join(sorted(ours))}")
         self._renamed = {ours: soql.field(theirs) for ours, theirs in (renamed or {}).items()}
@@ -101,14 +121,16 @@ class Names:
         return [self.field(kind, one) for one in ours]
 
 
-def demand(describe: Callable[[str], Mapping[str, FieldShape]], names: Names) -> None:
-    """Look whether the org has everything that is needed.
+def demand(
+    describe: Callable[[str], Mapping[str, FieldShape]], names: Names, parts: Iterable[Mapping[str, Fields]]
+) -> None:
+    """Look whether the org has everything that these parts need.
 
     Raises:
         Misconfigured: says all of what its administrator has to mend.
     """
     wrong = []
-    for kind, needs in NEEDED.items():
+    for kind, needs in (one for part in parts for one in part.items()):
         known = names.object(kind)
         try:
             shapes = describe(known)

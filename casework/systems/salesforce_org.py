@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from casework.systems import soql
+from casework.systems.salesforce_faults import Duplicate
 from casework.systems.salesforce_names import Names
-from casework.systems.salesforce_rest import Change, Duplicate, SalesforceRest, Upserted, creating, updating
+from casework.systems.salesforce_rest import Change, SalesforceRest, Upserted, creating, updating
 
 __all__ = ["Org", "comment_on"]
 
@@ -44,12 +46,23 @@ class Org:
         """A field as the org calls it."""
         return self.names.field(kind, ours)
 
-    def update(self, operation: str, kind: str, record_id: str, values: Mapping[str, Any]) -> None:
-        """Set those of the values that are not None. Repeatable. Raises ValueError when there is none."""
+    def update(
+        self,
+        operation: str,
+        kind: str,
+        record_id: str,
+        values: Mapping[str, Any],
+        *,
+        unchanged_since: datetime | None = None,
+    ) -> None:
+        """Set those of the values that are not None. Repeatable. Raises ValueError when there is none.
+
+        `unchanged_since` as for `SalesforceRest.update`.
+        """
         given = self._values(kind, values)
         if not given:
             raise ValueError("Name at least one field to set")
-        self.rest.update(operation, self.names.object(kind), record_id, given)
+        self.rest.update(operation, self.names.object(kind), record_id, given, unchanged_since=unchanged_since)
 
     def upsert(self, operation: str, kind: str, reference: str, values: Mapping[str, Any]) -> Upserted:
         """Make the record with this `External_Id__c`, or find it; either way it has these values then. Repeatable.

@@ -4,7 +4,8 @@ A record that must be made once is made by upsert on a field that the org keeps 
 `together` sends changes as one all-or-none composite request: when one is refused none has happened, and the fault
 names the one that was. Assignment rules are left out of what we do (`Sforce-Auto-Assign`).
 
-Source: Salesforce, "REST API Developer Guide" (sObject Rows, by External ID, Query, Composite, Status Codes).
+Source: Salesforce, "REST API Developer Guide" (sObject Rows, by External ID, Query, Composite, Conditional Request
+Headers, Status Codes).
 """
 
 from __future__ import annotations
@@ -12,25 +13,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from casework.systems import soql
-from casework.systems.errors import Misconfigured, NotFound, Refused, SystemFault, Temporary, vendor_code
+from casework.systems.errors import Misconfigured, NotFound, Refused, SystemFault, Temporary
 from casework.systems.http import TURNED_AWAY, Http
+from casework.systems.salesforce_faults import ChangedMeanwhile, Duplicate, Error, PartRefused, errors_of, worded
 from casework.systems.salesforce_ids import long
 from casework.systems.salesforce_limits import LOOK_AGAIN, Allowance
 from casework.systems.salesforce_login import Login, Session
 
 __all__ = [
     "Change",
-    "Duplicate",
     "FieldShape",
-    "PartRefused",
     "Record",
     "SalesforceRest",
     "Upserted",
@@ -49,18 +50,6 @@ _MOST = 25
 _BUSY = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE"})
 # What we ask for is not in this org, or not for our user: an administrator mends it, not a person who works on cases.
 _UNKNOWN_HERE = frozenset({"INVALID_FIELD", "INVALID_TYPE", "INVALID_FIELD_FOR_INSERT_UPDATE", "API_DISABLED_FOR_ORG"})
-
-
-class PartRefused(Refused):
-    """One of several changes was refused, so none of them has happened. `part` names the one."""
-
-    def __init__(self, system: str, operation: str, detail: str, *, status: int | None = None, part: str = "") -> None:
-        super().__init__(system, operation, detail, status=status)
-        self.part = part
-
-
-class Duplicate(Refused):
-    """Another record has the value of a unique field already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,28 +85,11 @@ class Upserted:
     created: bool
 
 
-class _Error(BaseModel):
-    """An error, as an answer has it (`errorCode`) or a result within a good answer (`statusCode`)."""
-
-    model_config = ConfigDict(extra="ignore")
-    errorCode: str = ""
-    statusCode: str = ""
-    fields: tuple[str, ...] | None = ()
-
-    @property
-    def code(self) -> str:
-        return vendor_code(self.errorCode or self.statusCode) or "an error without a code"
-
-    def __str__(self) -> str:
-        named = [name for name in self.fields or () if vendor_code(name)]
-        return f"{self.code} ({', '.join(named)})" if named else self.code
-
-
 class _Saved(BaseModel):
     id: str | None = None
     success: bool
     created: bool = False
-    errors: tuple[_Error, ...] = ()
+    errors: tuple[Error, ...] = ()
 
 
 class _Page(BaseModel):
@@ -164,10 +136,9 @@ class _Shape(BaseModel):
 
 class _Acted(BaseModel):
     isSuccess: bool
-    errors: tuple[_Error, ...] | None = None
+    errors: tuple[Error, ...] | None = None
 
 
-_ERRORS = TypeAdapter(list[_Error])
 _ACTED = TypeAdapter(list[_Acted])
 
 
@@ -254,9 +225,22 @@ class SalesforceRest:
         answer = self._ask(operation, "POST", f"{self._root}/sobjects/{soql.field(kind)}", json=values)
         return self._saved_id(operation, self._http.typed(operation, _Saved, answer))
 
-    def update(self, operation: str, kind: str, record_id: str, values: Mapping[str, Any]) -> None:
-        """Set fields of a record. Repeatable. Raises `NotFound`."""
-        self._ask(operation, "PATCH", self._row(kind, record_id), json=values, repeatable=True)
+    def update(
+        self,
+        operation: str,
+        kind: str,
+        record_id: str,
+        values: Mapping[str, Any],
+        *,
+        unchanged_since: datetime | None = None,
+    ) -> None:
+        """Set fields of a record. Repeatable. Raises `NotFound`.
+
+        With `unchanged_since` only if nobody has changed the record after the second in which that time lies, else
+        raises `ChangedMeanwhile`; also when it was we, in a try whose answer was lost. So then look again.
+        """
+        held = {} if unchanged_since is None else {"If-Unmodified-Since": _http_date(unchanged_since)}
+        self._ask(operation, "PATCH", self._row(kind, record_id), json=values, headers=held, repeatable=True)
 
     def upsert(self, operation: str, kind: str, by: str, value: str, values: Mapping[str, Any]) -> Upserted:
         """Make the record whose unique field `by` has this value, or set the fields of the one that is there.
@@ -311,7 +295,7 @@ class SalesforceRest:
         done = self._http.typed(operation, _ACTED, answer)
         if not done or not all(one.isSuccess for one in done):
             raise Refused(
-                SYSTEM, operation, f"refused: {_worded([error for one in done for error in one.errors or ()])}"
+                SYSTEM, operation, f"refused: {worded([error for one in done for error in one.errors or ()])}"
             )
 
     def typed(self, operation: str, kind: type[M], record: Mapping[str, Any]) -> M:
@@ -329,20 +313,20 @@ class SalesforceRest:
 
     def _saved_id(self, operation: str, saved: _Saved) -> str:
         if not saved.success or saved.id is None:
-            raise Refused(SYSTEM, operation, f"refused: {_worded(saved.errors)}")
+            raise Refused(SYSTEM, operation, f"refused: {worded(saved.errors)}")
         return long(saved.id)
 
     def _all_done(self, operation: str, changes: Sequence[Change], parts: Sequence[_Part]) -> None:
         """Raise for the change that was refused, not for those that were only halted because of it."""
-        failed = [(change.part, part, _errors(part.body)) for change, part in zip(changes, parts, strict=True)]
+        failed = [(change.part, part, errors_of(part.body)) for change, part in zip(changes, parts, strict=True)]
         failed = [one for one in failed if one[1].httpStatusCode >= 300]
         if not failed:
             return
         causes = [one for one in failed if not any(error.code == "PROCESSING_HALTED" for error in one[2])]
         name, part, errors = (causes or failed)[0]
         if any(error.code in _BUSY for error in errors):
-            raise Temporary(SYSTEM, operation, f"{_worded(errors)} for {name}; nothing was changed")
-        detail = f"{name} was refused: {_worded(errors)}; nothing was changed"
+            raise Temporary(SYSTEM, operation, f"{worded(errors)} for {name}; nothing was changed")
+        detail = f"{name} was refused: {worded(errors)}; nothing was changed"
         raise PartRefused(SYSTEM, operation, detail, status=part.httpStatusCode, part=name)
 
     def _judged(self, operation: str, answer: httpx.Response) -> SystemFault | None:
@@ -353,8 +337,10 @@ class SalesforceRest:
             return Refused(SYSTEM, operation, detail, status=status)
         if not 400 <= status < 500 or status in TURNED_AWAY:
             return None
+        if status == 412:
+            return ChangedMeanwhile(SYSTEM, operation, "somebody has changed the record meanwhile", status=status)
         try:
-            errors = _errors(answer.json())
+            errors = errors_of(answer.json())
         except ValueError:
             return None
         codes = {error.code for error in errors}
@@ -365,24 +351,17 @@ class SalesforceRest:
             )
             return Temporary(SYSTEM, operation, detail, status=status, retry_after=LOOK_AGAIN)
         if codes & _BUSY:
-            return Temporary(SYSTEM, operation, _worded(errors), status=status)
+            return Temporary(SYSTEM, operation, worded(errors), status=status)
         if status == 404:
             return NotFound(SYSTEM, operation, "knows no such thing", status=status)
         if status in (401, 403) or codes & _UNKNOWN_HERE:
-            detail = f"this org, or our user in it, does not allow it: {_worded(errors)}"
+            detail = f"this org, or our user in it, does not allow it: {worded(errors)}"
             return Misconfigured(SYSTEM, operation, detail, status=status)
         refused = Duplicate if "DUPLICATE_VALUE" in codes else Refused
-        return refused(SYSTEM, operation, f"refused: {_worded(errors)}", status=status) if errors else None
+        return refused(SYSTEM, operation, f"refused: {worded(errors)}", status=status) if errors else None
 
 
-def _errors(body: Any) -> Sequence[_Error]:
-    """The errors of an answer; those of an action lie one level deeper."""
-    listed = [one for one in body if isinstance(one, dict)] if isinstance(body, list) else []
-    try:
-        return _ERRORS.validate_python([error for one in listed for error in one.get("errors") or [one]])
-    except ValidationError:
-        return ()
-
-
-def _worded(errors: Sequence[_Error]) -> str:
-    return ", ".join(str(error) for error in errors) or "without a reason"
+def _http_date(moment: datetime) -> str:
+    """The end of the moment's second: a date of HTTP has no parts of one (RFC 9110, 5.6.7)."""
+    at = moment.astimezone(UTC)
+    return format_datetime(at.replace(microsecond=0) + timedelta(seconds=1 if at.microsecond else 0), usegmt=True)

@@ -222,7 +222,8 @@ def test_queries_that_are_refused(world: World, query: str, code: str) -> None:
 def test_queries(world: World, condition: str, found: list[str]) -> None:
     """Conditions mean what SOQL's reference says: text without case, null, wildcards, lists, times, related fields."""
     rows = find(world, f"SELECT LastName FROM Contact WHERE {condition} ORDER BY LastName")
-    assert [one["LastName"].removeprefix("Wrenfield-") for one in rows] == found
+    names = [one["LastName"].split("Wrenfield-") for one in rows]
+    assert [member for before, *member in names if before == ""] == [[name] for name in found]
 
 
 def test_orders_limits_and_related_fields(world: World) -> None:
@@ -236,11 +237,11 @@ def test_orders_limits_and_related_fields(world: World) -> None:
 
 def test_pages(world: World, org: httpx.Client) -> None:
     """A long answer comes in pages that lead to each other."""
-    world.state["salesforce"]["page"] = 4
+    world.state["salesforce"]["page"] = 7
     first = org.get("/query", params={"q": "SELECT Id FROM Contact"}).json()
     second = org.get(first["nextRecordsUrl"].removeprefix(ROOT)).json()
-    assert (first["totalSize"], first["done"], len(first["records"])) == (6, False, 4)
-    assert (second["done"], len(second["records"]), "nextRecordsUrl" in second) == (True, 2, False)
+    assert (first["totalSize"], first["done"], len(first["records"])) == (12, False, 7)
+    assert (second["done"], len(second["records"]), "nextRecordsUrl" in second) == (True, 5, False)
 
 
 # -- requests wholly or not at all
@@ -322,8 +323,9 @@ def test_a_review_needs_a_comment_in_the_same_request(world: World, org: httpx.C
 )
 def test_composites_that_are_refused_whole(world: World, org: httpx.Client, parts: list[dict[str, Any]]) -> None:
     """A request that is no composite is refused before anything of it is done."""
+    before = len(records(world, "Contact"))
     assert org.post("/composite", **together(*parts)).status_code == 400
-    assert len(records(world, "Contact")) == 6
+    assert len(records(world, "Contact")) == before
 
 
 # -- what the org does and tells
@@ -371,7 +373,7 @@ def test_people_who_are_not_there(people: People, case: str) -> None:
     for act in (
         lambda: people.member.open_case("member-99", "s", "t"),
         lambda: people.member.write("500RM00000zzzzz", "t"),
-        lambda: people.tier2.comment(case, "staff-13", "t"),
+        lambda: people.tier2.comment(case, "staff-41", "t"),
         lambda: people.tier2.edit("500RM00000zzzzz", "staff-81", Status="New"),
     ):
         with pytest.raises(LookupError):
@@ -471,7 +473,7 @@ def test_an_independent_client_s_quoting(world: World, sdk: Any, text: str) -> N
 def test_an_independent_client_pages(world: World, sdk: Any) -> None:
     """That client follows the pages to their end."""
     world.state["salesforce"]["page"] = 2
-    assert len(list(sdk.query_all_iter("SELECT Id FROM Contact"))) == 6
+    assert len(list(sdk.query_all_iter("SELECT Id FROM Contact"))) == len(records(world, "Contact")) == 12
 
 
 def test_an_independent_client_knows_the_errors(world: World, sdk: Any, clock: Clock, case: str) -> None:

@@ -72,7 +72,7 @@ ROLES = {
 
 def empty(cloud: aws.Aws) -> None:
     """Throw away what earlier tests left in the buckets and mailboxes, and make them where tests took them away."""
-    if set(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets) != {aws.DROP_BUCKET, aws.VAULT_BUCKET}:
+    if set(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets) != {aws.DROP_BUCKET, aws.VAULT_BUCKET, aws.INBOUND_BUCKET}:
         cloud.prepare()
     for bucket in s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.values():
         bucket.keys.clear()

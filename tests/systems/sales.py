@@ -9,12 +9,13 @@ import httpx
 from casework.sandbox import People, World
 from casework.sandbox import seed_sales as seed
 from casework.sandbox.inprocess import httpx_transport
+from casework.sandbox.mailing import SUPPORT
 from casework.systems.outreach import App, Needs, Outreach
 from casework.systems.qualified import Names, Qualified
 from tests.systems.sites import Clock
 from tests.systems.vendor import Vendor
 
-NEEDS = Needs((seed.LEADS, seed.INTRO), seed.INTRO_TEMPLATE, seed.SUPPORT, seed.HOOKS)
+NEEDS = Needs((seed.LEADS, seed.INTRO), seed.INTRO_TEMPLATE, SUPPORT, seed.HOOKS)
 
 
 class Kept:

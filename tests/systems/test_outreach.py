@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from casework.sandbox import Fault
+from casework.sandbox.mailing import SUPPORT
 from casework.sandbox.outreach_records import add
-from casework.sandbox.seed_sales import BOOKED, DISQUALIFIED, HOOKS, INTRO, INTRO_TEMPLATE, LEADS, OLD, SUPPORT, WORKING
+from casework.sandbox.seed_sales import BOOKED, DISQUALIFIED, HOOKS, INTRO, INTRO_TEMPLATE, LEADS, OLD, WORKING
 from casework.systems.errors import Misconfigured, NotFound, Refused, SystemFault, Temporary
 from casework.systems.outreach import Matched, Needs, Outreach, ProspectFields
 from casework.systems.outreach_rest import listed
