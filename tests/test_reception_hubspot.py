@@ -12,7 +12,7 @@ import pytest
 
 import flows
 from casework.case import Kind
-from casework.gateway.hooks import HubSpotDelivery
+from casework.gateway.hook_events import HubSpotDelivery
 from casework.occurrence import ended
 from casework.reception_hubspot import PATIENCE, hubspot_changes, offboarding_starter
 from casework.sandbox import Fault, People, World, hubspot_search

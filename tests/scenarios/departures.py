@@ -14,7 +14,7 @@ from casework import systems, tick
 from casework.answer import Accepted, Offer, answer
 from casework.case import Kind
 from casework.engine.simulated import Run
-from casework.gateway.hooks import HubSpotDelivery
+from casework.gateway.hook_events import HubSpotDelivery
 from casework.people import Identity
 from casework.sandbox import aws, product, seed_offboarding
 from casework.systems.hubspot import HubSpot

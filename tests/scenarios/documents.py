@@ -12,7 +12,7 @@ from sqlalchemy import select
 from casework import systems, tick
 from casework.clock import NextWeekday
 from casework.engine.simulated import Run
-from casework.gateway.hooks import JiraEvent, TypeformEvent
+from casework.gateway.hook_events import JiraEvent, TypeformEvent
 from casework.reception_jira import survey_starter
 from casework.sandbox import aws, seed_documents
 from casework.sandbox.jira_issues import ROBOT

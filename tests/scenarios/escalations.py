@@ -10,7 +10,7 @@ from typing import Any
 from casework import systems
 from casework.case import Kind
 from casework.engine.simulated import Run
-from casework.gateway.hooks import SalesforceEvent
+from casework.gateway.hook_events import SalesforceEvent
 from casework.reception_salesforce import escalation_starter
 from casework.sandbox import aws, seed_escalations
 from casework.sandbox.salesforce_records import ROBOT

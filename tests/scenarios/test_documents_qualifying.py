@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from casework.case import Kind
-from casework.gateway.hooks import JiraEvent
+from casework.gateway.hook_events import JiraEvent
 from casework.sandbox import seed_documents
 from casework.sandbox.misbehave import Fault
 from tests.scenarios.documents import Studio

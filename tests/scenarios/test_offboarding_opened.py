@@ -6,7 +6,7 @@ import pytest
 
 from casework import systems
 from casework.engine.simulated import Run
-from casework.gateway.hooks import HubSpotDelivery
+from casework.gateway.hook_events import HubSpotDelivery
 from casework.reception_hubspot import offboarding_starter
 from flows.offboarding_forms import Meant, Word
 from tests.scenarios.departures import REP, Bureau
