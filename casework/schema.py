@@ -189,7 +189,7 @@ _waits, _is_handled = hooks.c.handled_at.is_(None), hooks.c.handled_at.is_not(No
 Index("hooks_due", hooks.c.due_at, hooks.c.delivery, sqlite_where=_waits, postgresql_where=_waits)
 Index("hooks_handled", hooks.c.handled_at, sqlite_where=_is_handled, postgresql_where=_is_handled)
 
-asana_hooks = Table(
+hook_secrets = Table(
     "hook_secrets",
     metadata,
     Column("vendor", String(40), primary_key=True),
@@ -197,3 +197,4 @@ asana_hooks = Table(
     Column("sealed", LargeBinary, nullable=False),
     comment="keys that vendors hand over in a handshake, sealed with the deployment's secret",
 )
+"""Tokens that a vendor renews in the course of work are here too (`casework.vendor_secrets`)."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from casework.case import CaseFiles
 from casework.confidential import Confidential
-from casework.schema import asana_hooks as handed_over
+from casework.schema import hook_secrets
 
 __all__ = ["VendorSecret"]
 
@@ -26,12 +26,12 @@ class VendorSecret:
     def __init__(self, files: CaseFiles, confidential: Confidential, vendor: str, name: str) -> None:
         self._files, self._confidential = files, confidential
         self._vendor, self._name = vendor, name
-        self._same = (handed_over.c.vendor == vendor, handed_over.c.name == name)
+        self._same = (hook_secrets.c.vendor == vendor, hook_secrets.c.name == name)
 
     def read(self) -> str | None:
         """What was kept last; None: nothing yet, or what another secret of the deployment had sealed."""
         with self._files.reading() as connection:
-            sealed = connection.execute(select(handed_over.c.sealed).where(*self._same)).scalar_one_or_none()
+            sealed = connection.execute(select(hook_secrets.c.sealed).where(*self._same)).scalar_one_or_none()
         if sealed is None:
             return None
         try:
@@ -49,10 +49,10 @@ class VendorSecret:
         sealed = self._confidential.seal(text.encode())
         try:
             with self._files.writing() as connection:
-                changed = connection.execute(update(handed_over).where(*self._same).values(sealed=sealed)).rowcount
+                changed = connection.execute(update(hook_secrets).where(*self._same).values(sealed=sealed)).rowcount
                 if not changed:
                     values = {"vendor": self._vendor, "name": self._name, "sealed": sealed}
-                    connection.execute(insert(handed_over).values(values))
+                    connection.execute(insert(hook_secrets).values(values))
         except IntegrityError:
             with self._files.writing() as connection:
-                connection.execute(update(handed_over).where(*self._same).values(sealed=sealed))
+                connection.execute(update(hook_secrets).where(*self._same).values(sealed=sealed))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from casework.confidential import Confidential
-from casework.schema import asana_hooks as handed_over
+from casework.schema import hook_secrets
 from casework.vendor_secrets import VendorSecret
 from tests.desk import Desk
 
@@ -33,7 +33,7 @@ def test_it_lies_there_sealed(desk: Desk) -> None:
     """The database does not have the secret's text."""
     of(desk).keep(PLANTED)
     with desk.files.reading() as connection:
-        (row,) = connection.execute(select(handed_over)).all()
+        (row,) = connection.execute(select(hook_secrets)).all()
     assert PLANTED.encode() not in row.sealed
 
 

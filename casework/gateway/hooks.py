@@ -41,7 +41,7 @@ from casework.gateway.mail_hooks import mail_hook
 from casework.gateway.parts import Gateway
 from casework.gateway.security import raw_body
 from casework.runtime import Runtime
-from casework.schema import asana_hooks
+from casework.schema import hook_secrets
 from casework.systems.signatures import (
     BadSignature,
     verify_asana,
@@ -202,7 +202,7 @@ def _handshake(runtime: Runtime, name: str, offered: str) -> Response:
         sealed = runtime.confidential.seal(offered.encode())
         try:
             with runtime.files.writing() as connection:
-                connection.execute(insert(asana_hooks).values(vendor="asana", name=name, sealed=sealed))
+                connection.execute(insert(hook_secrets).values(vendor="asana", name=name, sealed=sealed))
         except IntegrityError:
             logger.info("Asana webhook %s shook hands twice at once; the first secret stays.", name)
     if not hmac.compare_digest((_kept(runtime, name) or "").encode(), offered.encode()):
@@ -211,7 +211,7 @@ def _handshake(runtime: Runtime, name: str, offered: str) -> Response:
 
 
 def _kept(runtime: Runtime, name: str) -> str | None:
-    same = (asana_hooks.c.vendor == "asana", asana_hooks.c.name == name)
+    same = (hook_secrets.c.vendor == "asana", hook_secrets.c.name == name)
     with runtime.files.reading() as connection:
-        sealed = connection.execute(select(asana_hooks.c.sealed).where(*same)).scalar_one_or_none()
+        sealed = connection.execute(select(hook_secrets.c.sealed).where(*same)).scalar_one_or_none()
     return None if sealed is None else runtime.confidential.unseal(sealed).decode()

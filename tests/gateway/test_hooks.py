@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from casework.case import Kind
 from casework.gateway import create_app
-from casework.schema import asana_hooks
+from casework.schema import hook_secrets
 from tests.gateway.conftest import ASANA_SECRET, OUR_JIRA_ID, URL, Place, stored
 
 
@@ -181,7 +181,7 @@ def test_asana_shakes_hands_once(place: Place) -> None:
     assert shake(place).status_code == 200
     assert shake(place, "another secret of somebody").status_code == 409
     with place.desk.files.reading() as connection:
-        (row,) = connection.execute(select(asana_hooks)).all()
+        (row,) = connection.execute(select(hook_secrets)).all()
     assert ASANA_SECRET.encode() not in row.sealed
     assert place.asana([]).status_code == 200
 

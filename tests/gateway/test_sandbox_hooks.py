@@ -22,7 +22,7 @@ from casework.sandbox.inprocess import httpx_transport
 from casework.sandbox.people import People
 from casework.sandbox.seed_documents import SURVEY
 from casework.sandbox.world import World
-from casework.schema import asana_hooks, hooks
+from casework.schema import hook_secrets, hooks
 from casework.systems.slack import Slack
 from tests.gateway.conftest import URL, Place
 
@@ -188,4 +188,4 @@ def test_asana_as_the_sandbox_sends_it(place: Place, world: World) -> None:
     assert made.status_code == 201, made.text
     assert deliver(place, world) == [200]
     with place.desk.files.reading() as connection:
-        assert connection.execute(select(asana_hooks.c.name)).scalars().all() == ["exports"]
+        assert connection.execute(select(hook_secrets.c.name)).scalars().all() == ["exports"]
