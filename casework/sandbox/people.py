@@ -1,4 +1,4 @@
-"""The people around the process, played: customers, support agents, CSMs and engineers.
+"""The people around the process, played: customers, support agents and engineers here, all others by their role.
 
 They act as through the vendors' own user interfaces, so what they do reaches us only as a signed delivery or
 when somebody looks.
@@ -6,11 +6,9 @@ when somebody looks.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from casework.sandbox import (
     asana_tasks,
@@ -19,15 +17,15 @@ from casework.sandbox import (
     product,
     seed_documents,
     seed_hours,
-    slack,
     typeform,
     zendesk_tickets,
 )
+from casework.sandbox.csms import Csm
 from casework.sandbox.deliverables import FaultKind, place
-from casework.sandbox.hooks import Delivery, sign_slack
 from casework.sandbox.http import Json
 from casework.sandbox.members import Member, Tier2
 from casework.sandbox.reps import Rep
+from casework.sandbox.roster import known
 from casework.sandbox.sales import Sales
 from casework.sandbox.sdrs import Sdr
 from casework.sandbox.teammates import Teammate, Visitor
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from casework.sandbox.world import World
-
-
-_PRESSED = ("action_id", "type", "text", "value", "style")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ class Customer:
             LookupError: there is no such user.
         """
         with self.world.changing():
-            author = _known(self.world, "users", user_id)["zendesk_id"]
+            author = known(self.world, "users", user_id)["zendesk_id"]
             given = {
                 "subject": subject,
                 "comment": {"body": text},
@@ -79,7 +74,7 @@ class Customer:
             found = zendesk_tickets.ticket(self.world, ticket)
             author = found["requester_id"]
             if user_id is not None:
-                author = _known(self.world, "users", user_id)["zendesk_id"]
+                author = known(self.world, "users", user_id)["zendesk_id"]
             change: Json = {"comment": {"body": text, "author_id": author, "public": True}}
             if found["status"] != "new":
                 change["status"] = "open"
@@ -93,7 +88,7 @@ class Customer:
             ValueError: an answer is of another type than its field.
         """
         with self.world.changing():
-            user, roster = _known(self.world, "users", user_id), self.world.state["roster"]
+            user, roster = known(self.world, "users", user_id), self.world.state["roster"]
             member = roster["organization_members"].get(user_id)
             organization = roster["organizations"][member["organization_id"]]["name"] if member else "Unknown"
             usual: Json = {
@@ -146,14 +141,14 @@ class Agent:
     def internal_note(self, ticket: int, staff_id: str, text: str) -> int:
         """Writes an internal note; returns the comment's id."""
         with self.world.changing():
-            author = _known(self.world, "staff", staff_id)["zendesk_id"]
+            author = known(self.world, "staff", staff_id)["zendesk_id"]
             change = {"comment": {"body": text, "author_id": author, "public": False}}
             return _comment(self.world, zendesk_tickets.ticket(self.world, ticket), change, author)
 
     def set_status(self, ticket: int, status: str, staff_id: str = "staff-61") -> None:
         """Sets the ticket's status."""
         with self.world.changing():
-            author = _known(self.world, "staff", staff_id)["zendesk_id"]
+            author = known(self.world, "staff", staff_id)["zendesk_id"]
             found = zendesk_tickets.ticket(self.world, ticket)
             zendesk_tickets.update(self.world, found, {"status": status}, author_id=author)
 
@@ -165,10 +160,10 @@ class Agent:
             found = zendesk_tickets.ticket(self.world, ticket)
             change: Json = {} if group is None else {"group_id": group}
             if staff_id is not None:
-                change["assignee_id"] = _known(self.world, "staff", staff_id)["zendesk_id"]
+                change["assignee_id"] = known(self.world, "staff", staff_id)["zendesk_id"]
                 change |= {"status": "open"} if found["status"] == "new" else {}
             zendesk_tickets.update(
-                self.world, found, change, author_id=_known(self.world, "staff", "staff-61")["zendesk_id"]
+                self.world, found, change, author_id=known(self.world, "staff", "staff-61")["zendesk_id"]
             )
             if due_hours is not None:
                 zendesk_tickets.promise(self.world, found, self.world.now() + timedelta(hours=due_hours))
@@ -180,7 +175,7 @@ class Agent:
     def merge(self, ticket: int, into: int, staff_id: str = "staff-61") -> None:
         """Merges a ticket into another: it gets a note and the tag `closed_by_merge`, and is closed."""
         with self.world.changing():
-            author = _known(self.world, "staff", staff_id)["zendesk_id"]
+            author = known(self.world, "staff", staff_id)["zendesk_id"]
             target = zendesk_tickets.ticket(self.world, into)
             found = zendesk_tickets.ticket(self.world, ticket)
             change = {
@@ -195,7 +190,7 @@ class Agent:
     def comment_issue(self, issue: str, staff_id: str, text: str, public: bool = False) -> int:
         """Comments on a Jira issue, for colleagues or for the customer; the comment's id."""
         with self.world.changing():
-            author = _known(self.world, "staff", staff_id)["jira_id"]
+            author = known(self.world, "staff", staff_id)["jira_id"]
             found = jira_issues.issue(self.world, issue)
             return _jira_comment(self.world, found, text, public=public, by=author)
 
@@ -210,130 +205,28 @@ class Agent:
             way = next((one for one in jira_issues.transitions(self.world, found) if one["to"] == status), None)
             if way is None:
                 raise LookupError(f"no transition leads {issue} from {found['fields']['status']} to {status}")
-            by = _known(self.world, "staff", staff_id)["jira_id"]
+            by = known(self.world, "staff", staff_id)["jira_id"]
             jira_issues.transit(self.world, found, way["id"], {}, by=by)
             jira_issues.run_rules(self.world)
 
     def edit_issue(self, issue: str, fields: Json, staff_id: str) -> None:
         """Sets fields of a Jira issue, written as its API takes them."""
         with self.world.changing():
-            by = _known(self.world, "staff", staff_id)["jira_id"]
+            by = known(self.world, "staff", staff_id)["jira_id"]
             jira_issues.edit(self.world, jira_issues.issue(self.world, issue), fields, by=by)
             jira_issues.run_rules(self.world)
 
     def schedule_hours(self, rep: str, hours: float, day: str | None = None, staff_id: str = "staff-18") -> str:
         """Puts a rep's hours onto the revenue board, of a date (`2026-03-02`) or of each week; the issue's key."""
         with self.world.changing():
-            by = _known(self.world, "staff", staff_id)["jira_id"]
-            return seed_hours.schedule(self.world, _known(self.world, "staff", rep)["jira_id"], hours, day, by)
+            by = known(self.world, "staff", staff_id)["jira_id"]
+            return seed_hours.schedule(self.world, known(self.world, "staff", rep)["jira_id"], hours, day, by)
 
     def delete_issue(self, issue: str, staff_id: str = "staff-61") -> None:
         """Deletes a Jira issue."""
         with self.world.changing():
-            by = _known(self.world, "staff", staff_id)["jira_id"]
+            by = known(self.world, "staff", staff_id)["jira_id"]
             jira_issues.delete(self.world, jira_issues.issue(self.world, issue), by=by)
-
-
-@dataclass(frozen=True, slots=True)
-class Csm:
-    """Anyone on the staff who answers in Slack."""
-
-    world: World
-
-    def press(self, channel: str, action_id: str, staff_id: str, ts: str | None = None) -> str:
-        """Presses a button, of the message `ts` or of the newest that has it; returns the trigger's id.
-
-        Raises:
-            LookupError: there is no such channel, message, button or colleague.
-        """
-        with self.world.changing():
-            user = _known(self.world, "staff", staff_id)["slack_id"]
-            message, block, button = self._button(channel, action_id, ts)
-            now = self.world.now().timestamp()
-            trigger = f"{self.world.next_number('slack.trigger', 1001)}.{int(now)}.sandbox"
-            self.world.state["slack"]["triggers"][trigger] = {"at": now, "used": False, "user": user}
-            payload: Json = {
-                "type": "block_actions",
-                "user": {"id": user, "username": user.lower(), "name": user.lower(), "team_id": slack.TEAM},
-                "api_app_id": slack.APP,
-                "token": "unused",
-                "container": {"type": "message", "message_ts": message["ts"], "channel_id": channel},
-                "trigger_id": trigger,
-                "team": {"id": slack.TEAM, "domain": "sandbox"},
-                "enterprise": None,
-                "is_enterprise_install": False,
-                "channel": {"id": channel, "name": "directmessage" if channel.startswith("D") else "channel"},
-                "message": message,
-                "state": {"values": {}},
-                "response_url": f"https://hooks.slack.example/actions/{slack.TEAM}/{trigger}",
-                "actions": [
-                    {
-                        **{name: button[name] for name in _PRESSED if name in button},
-                        "block_id": block["block_id"],
-                        "action_ts": f"{now:.6f}",
-                    }
-                ],
-            }
-            self._send(payload)
-            return trigger
-
-    def submit_modal(self, staff_id: str, values: dict[str, str]) -> str:
-        """Fills in the newest modal that this colleague has open and sends it; returns the view's id.
-
-        `values` are texts, or values of options, by `block_id`; what is not given stays empty. It may be sent again,
-        as after an answer with errors.
-
-        Raises:
-            LookupError: this colleague has no modal open, or it has no such input.
-            ValueError: an input that must be filled in is empty, or a text is too long: Slack sends nothing then.
-        """
-        with self.world.changing():
-            user = _known(self.world, "staff", staff_id)["slack_id"]
-            views = [one["view"] for one in self.world.state["slack"]["views"].values() if one["user"] == user]
-            if not views:
-                raise LookupError(f"{staff_id} has no modal open")
-            view = views[-1]
-            inputs = [block for block in view["blocks"] if block["type"] == "input"]
-            if surplus := sorted(set(values) - {block["block_id"] for block in inputs}):
-                raise LookupError(f"the modal has no input {surplus[0]!r}")
-            state = {
-                block["block_id"]: {block["element"]["action_id"]: _filled(block, values.get(block["block_id"]))}
-                for block in inputs
-            }
-            now = self.world.now().timestamp()
-            payload: Json = {
-                "type": "view_submission",
-                "team": {"id": slack.TEAM, "domain": "sandbox"},
-                "user": {"id": user, "username": user.lower(), "name": user.lower(), "team_id": slack.TEAM},
-                "api_app_id": slack.APP,
-                "token": "unused",
-                "trigger_id": f"{self.world.next_number('slack.trigger', 1001)}.{int(now)}.sandbox",
-                "view": {**view, "state": {"values": state}},
-                "response_urls": [],
-                "is_enterprise_install": False,
-                "enterprise": None,
-            }
-            self._send(payload)
-            return str(view["id"])
-
-    def _send(self, payload: Json) -> None:
-        """Posts an interaction to the app, signed."""
-        body = f"payload={quote_plus(json.dumps(payload, separators=(',', ':')))}".encode()
-        secret = self.world.state["credentials"]["slack_signing_secret"]
-        now = int(self.world.now().timestamp())
-        headers = {"Content-Type": "application/x-www-form-urlencoded", **sign_slack(secret, now, body)}
-        self.world.post(Delivery(f"slack-{payload['trigger_id']}", "slack", "interactivity", headers, body))
-
-    def _button(self, channel: str, action_id: str, ts: str | None) -> tuple[Json, Json, Json]:
-        messages = self.world.state["slack"]["messages"].get(channel)
-        if messages is None:
-            raise LookupError(f"no Slack channel {channel}")
-        for message in reversed(messages):
-            for block in message.get("blocks", []) if ts in (None, message["ts"]) else []:
-                for element in [*block.get("elements", []), block.get("accessory", {})]:
-                    if element.get("type") == "button" and element.get("action_id") == action_id:
-                        return message, block, element
-        raise LookupError(f"no button {action_id!r} in channel {channel}" + (f" at {ts}" if ts else ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,13 +238,13 @@ class Engineer:
     def complete(self, task: str, staff_id: str = "staff-52") -> None:
         """Marks the Asana task complete."""
         with self.world.changing():
-            user = _known(self.world, "staff", staff_id)["asana_id"]
+            user = known(self.world, "staff", staff_id)["asana_id"]
             found = asana_tasks.named(self.world, "tasks", task)
             asana_tasks.update(self.world, found, {"completed": True}, user_gid=user)
 
     def deactivate(self, team_id: str) -> None:
         """Takes all access to the product away from a team: its users, and the sessions in which they are signed in."""
-        _known(self.world, "teams", team_id)
+        known(self.world, "teams", team_id)
         product.deactivate(self.world.folder / "product.db", team_id, self.world.stamp())
 
     def place_deliverable(
@@ -431,32 +324,8 @@ class People:
         return Sdr(self.world)
 
 
-def _filled(block: Json, value: str | None) -> Json:
-    """An input as a submitted view holds it, checked as Slack's own window does."""
-    element = block["element"]
-    if not value and not block.get("optional"):
-        raise ValueError(f"{block['block_id']}: please fill this in")
-    if element["type"] == "plain_text_input":
-        if len(value or "") > element.get("max_length", 3000):
-            raise ValueError(f"{block['block_id']}: too long")
-        return {"type": element["type"], "value": value or None}
-    options = [option for option in element["options"] if option["value"] == value]
-    if value and not options:
-        raise LookupError(f"{block['block_id']} has no option {value!r}")
-    if element["type"] == "checkboxes":
-        return {"type": element["type"], "selected_options": options}
-    return {"type": element["type"], "selected_option": options[0] if options else None}
-
-
-def _known(world: World, table: str, name: str) -> Json:
-    found: Json | None = world.state["roster"][table].get(name)
-    if found is None:
-        raise LookupError(f"nobody called {name!r} among the {table}; seed the world first?")
-    return found
-
-
 def _jira_account(world: World, user_id: str) -> str:
-    email = _known(world, "users", user_id)["email"]
+    email = known(world, "users", user_id)["email"]
     for account, user in world.state["jira"]["users"].items():
         if user.get("emailAddress") == email:
             return str(account)
