@@ -113,13 +113,15 @@ class DatabaseSettings(_Section):
 class GatewaySettings(_Section):
     """The only door from outside. `public_url` is its address for people and vendors; port 0: a free one.
 
-    `second_public_url` leads to the same gateway by another host name, for customers who cannot reach the first.
+    `second_public_url` leads to the same gateway by another host name, for customers who cannot reach the first. Every
+    `poll_seconds` it looks for what vendors did not tell.
     """
 
     host: str = Field("127.0.0.1", examples=["127.0.0.1"])
     port: Port = Field(0, examples=[8080])
     public_url: Address | None = Field(None, examples=["https://casework.example"])
     second_public_url: Address | None = Field(None, examples=["https://casework.second.example"])
+    poll_seconds: float = Field(120.0, ge=10, examples=[120.0])
 
     @field_validator("second_public_url")
     @classmethod
@@ -216,7 +218,6 @@ class SalesforceSettings(_Section):
     lead_page: str | None = Field(None, examples=["https://members.lightning.example/lightning/r/Lead/{lead}/view"])
     names: Names = Field((), examples=[["Review__c = Member_Review__c", "Review__c.Text__c = Body__c"]])
     reserve: float = Field(0.05, ge=0, lt=1, examples=[0.05])
-    poll_seconds: float = Field(120.0, ge=10, examples=[120.0])
 
 
 class HubSpotSettings(_Section):

@@ -312,7 +312,7 @@ def gateway(wired: Wired) -> Gateway:
         slack_origins=settings.slack.response_origins,
         subject_page=subject_page(settings),
         tick_seconds=settings.tick_seconds,
-        poll_seconds=settings.salesforce.poll_seconds,
+        poll_seconds=settings.gateway.poll_seconds,
     )
 
 

@@ -101,6 +101,7 @@ WRONG = [
     ("[dropbox]\nfolder = 'casework/'", {}, ["dropbox.folder", "/casework"]),
     ("[dropbox]\nbusiness = 'perhaps'", {}, ["dropbox.business", "boolean"]),
     ("[roles]\noperators = 41", {}, ["roles.operators", "staff-41"]),
+    ("[gateway]\npoll_seconds = 1", {}, ["gateway.poll_seconds", "10"]),
     (f"secret = '{PLANTED}'", {}, ["secret", "32 bytes"]),
     (f"[slack]\ntoken = ['{PLANTED}']", {}, ["slack.token", "string"]),
     ("", {"CASEWORK_SECRET": PLANTED}, ["secret", "CASEWORK_SECRET", "32 bytes"]),

@@ -346,6 +346,13 @@ def test_roles_that_are_named_stay_in_sandbox_mode(settings: Settings) -> None:
     assert with_standins(named).roles.engineering_lead == ("staff-51",)
 
 
+def test_the_gateway_looks_as_often_as_is_set(settings: Settings) -> None:
+    """One setting says how often somebody looks for what any vendor did not tell."""
+    often = settings.model_copy(update={"gateway": settings.gateway.model_copy(update={"poll_seconds": 30.0})})
+    gateway = wiring.gateway(wiring.build(often))
+    assert gateway.poll_seconds == 30.0
+
+
 def test_secrets_are_made_once_and_for_us_alone(settings: Settings, tmp_path: Path) -> None:
     """Without a stated secret one is made in `home`, readable by its owner only, the same ever after."""
     first, second = wiring.build(settings).runtime.secret, wiring.build(settings).runtime.secret
