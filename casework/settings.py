@@ -376,6 +376,11 @@ class RoleSettings(_Section):
     member_review_and_safety: Names = Field((), examples=[["staff-91"]])
     privacy: Names = Field((), examples=[["staff-95"]])
     support_coordinator: Names = Field((), examples=[["staff-18"]])
+    sdr: Names = Field((), examples=[["staff-64", "staff-65"]])
+    sales_manager: Names = Field((), examples=[["staff-66"]])
+    ae_small_business: Names = Field((), examples=[["staff-67"]])
+    ae_mid_market: Names = Field((), examples=[["staff-68"]])
+    ae_enterprise: Names = Field((), examples=[["staff-69"]])
 
     def holders(self) -> dict[str, tuple[str, ...]]:
         """The ids by role, as policies call the roles (`scaled-approver`)."""

@@ -61,6 +61,11 @@ ROLES = {
     "member_review_and_safety": ("staff-91",),
     "privacy": ("staff-95",),
     "support_coordinator": ("staff-18",),
+    "sdr": ("staff-64", "staff-65"),
+    "sales_manager": ("staff-66",),
+    "ae_small_business": ("staff-67",),
+    "ae_mid_market": ("staff-68",),
+    "ae_enterprise": ("staff-69",),
 }
 _WEEK: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday")
 

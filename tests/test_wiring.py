@@ -49,6 +49,7 @@ from casework.systems.signatures import BadSignature
 from casework.systems.zendesk import Zendesk
 from casework.wiring import DatabaseAway, Wired
 from flows import data_export
+from policies.sales_transfer_numbers import NUMBERS
 from tests.desk import Desk
 
 USER = "user-83"
@@ -344,6 +345,15 @@ def test_roles_that_are_named_stay_in_sandbox_mode(settings: Settings) -> None:
     named = settings.model_copy(update={"roles": settings.roles.model_copy(update={"operators": ("staff-61",)})})
     assert with_standins(named).roles.operators == ("staff-61",)
     assert with_standins(named).roles.engineering_lead == ("staff-51",)
+
+
+def test_every_role_of_sales_is_held_by_a_colleague(settings: Settings, world: World) -> None:
+    """Roles that the transfer to sales names have a setting each, and in the sandbox somebody of its staff."""
+    holders = with_standins(settings).roles.holders()
+    executives = [segment.account_executive for segment in NUMBERS.segments]
+    for role in (NUMBERS.roles.sdr, NUMBERS.roles.sales_manager, *executives):
+        assert holders[role]
+        assert set(holders[role]) <= set(world.state["roster"]["staff"])
 
 
 def test_the_gateway_looks_as_often_as_is_set(settings: Settings) -> None:
