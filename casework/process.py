@@ -58,11 +58,15 @@ class Process:
     def about(self, thing: str) -> dict[str, Any]:
         """The parameters with which it is about one thing, as a person types it (`4711`, `SS-12`).
 
+        Parameters with a default keep it.
+
         Raises:
             TypeError: it is not about one thing.
             ValueError: the thing is a number, and this is none.
         """
-        names = tuple(inspect.signature(self.function).parameters)
+        names = tuple(
+            name for name, one in inspect.signature(self.function).parameters.items() if one.default is one.empty
+        )
         if len(names) != 1:
             raise TypeError(f"{self.name} takes {', '.join(names) or 'nothing'}")
         (name,) = names

@@ -67,6 +67,7 @@ DEPLOYMENTS = (
     Deployment("privacy-request", "flows.privacy_request.privacy_request", ("casework", "customer")),
     Deployment("refund-escalation", "flows.refund_escalation.refund_escalation", ("casework", "customer")),
     Deployment("review-escalation", "flows.review_escalation.review_escalation", ("casework", "customer")),
+    Deployment("sales-transfer", "flows.sales_transfer.sales_transfer", ("casework", "customer")),
     Deployment("schedule-review", "flows.schedule_review.schedule_review", ("casework", "staff")),
     Deployment("support-day", "flows.support_day.support_day", ("casework", "staff")),
     Deployment("support-week", "flows.support_week.support_week", ("casework", "staff"), (_WEEKS,)),

@@ -17,6 +17,7 @@ __all__ = [
     "INTAKE",
     "LOST_SURVEY",
     "OFFBOARDING",
+    "SALES_TRANSFER",
     "TITLES",
     "TRIGGERS",
     "Title",
@@ -66,6 +67,9 @@ ESCALATIONS = {
 
 OFFBOARDING = "offboarding"
 """What a customer has whose deal's status in HubSpot asks for it, or who has a ticket in the offboarding pipeline."""
+
+SALES_TRANSFER = "sales-transfer"
+"""What a conversation of Intercom has that is tagged for sales or given a topic, and a mail of sales to support."""
 
 
 def started_by(system: str, tags: tuple[str, ...], status: str) -> list[Trigger]:

@@ -12,6 +12,7 @@ from flows.onboard_reset_notice import onboard_reset_notice
 from flows.privacy_request import privacy_request
 from flows.refund_escalation import refund_escalation
 from flows.review_escalation import review_escalation
+from flows.sales_transfer import sales_transfer
 from flows.schedule_review import schedule_review
 from flows.support_day import support_day
 from flows.support_week import support_week
@@ -30,6 +31,7 @@ __all__ = [
     "privacy_request",
     "refund_escalation",
     "review_escalation",
+    "sales_transfer",
     "schedule_review",
     "support_day",
     "support_week",

@@ -1,8 +1,7 @@
 """How colleagues are asked: in Slack, with reminders until it ends, and what their messages show afterwards.
 
-Used by every process that asks them, about a ticket of Zendesk or of Jira, a survey that has none, or a case of
-Salesforce. The calendar is
-the office's, in which the data export's policy counts.
+Used by every process that asks them, whatever it is about (`tasks.tickets`). The calendar is the office's, in which the
+data export's policy counts.
 """
 
 from __future__ import annotations
@@ -71,10 +70,11 @@ def ask(
     look: Callable[[datetime], Iterable[Heard]] | None = None,
     not_by: Sequence[str] = (),
     texts: str = "data_export",
-    remind: int = NUMBERS.operators_reminder_working_days,
+    remind: int | Sequence[Delay] = NUMBERS.operators_reminder_working_days,
     **about: Any,
 ) -> F | None:
-    """Put a question to colleagues: told in Slack, reminded every `remind` working days until it ends, verified.
+    """Put a question to colleagues: told in Slack, reminded every `remind` working days until it ends, or after each
+    of these delays, verified.
 
     `texts` is the folder of the message `question-<key>`. Who is added by an escalation is told in the same way.
 
@@ -95,7 +95,7 @@ def ask(
         announce=but(system, in_slack("common/question-asked", named)),
         remind=[
             (delay, but(system, in_slack("common/question-reminder", named)))
-            for delay in every_so_often(remind, within)
+            for delay in (every_so_often(remind, within) if isinstance(remind, int) else remind)
         ],
         escalate=escalate,
         listens=listens,

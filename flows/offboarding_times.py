@@ -14,7 +14,7 @@ from flows.offboarding_steps import last_day, letter, tell_lead
 from policies.data_export import NUMBERS as HOUSE
 from policies.offboarding import NUMBERS, Wait, Waiting
 from tasks import asana
-from tasks.offboarding import CASEWORK
+from tasks.people import CASEWORK
 
 __all__ = ["deadlines", "reminders"]
 

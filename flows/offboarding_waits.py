@@ -26,7 +26,7 @@ from policies import messages
 from policies.offboarding import NUMBERS, Interview, Wait, Waiting, Wish
 from tasks import accounts, hubspot, zendesk
 from tasks import offboarding as customers
-from tasks.offboarding import CASEWORK
+from tasks.people import CASEWORK
 
 __all__ = ["await_news"]
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from casework import beside, clock
-from casework.people import Identity, Person
+from casework.people import Identity
 from casework.step import lookup, reference, step
 from casework.systems import current
 from casework.systems.errors import Misconfigured, NotFound, Refused
@@ -24,9 +24,9 @@ from casework.wait import Heard
 from policies import messages
 from policies.offboarding import Export, Property
 from tasks import asana, hubspot, zendesk
+from tasks.people import CASEWORK
 
 __all__ = [
-    "CASEWORK",
     "EXPORT_TAG",
     "Access",
     "Conversation",
@@ -51,9 +51,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-CASEWORK = Person(id="casework")
-"""Who answers when something has happened that a waiting case looks for."""
 
 EXPORT = "data-export"
 EXPORT_TAG = "data_export"

@@ -16,6 +16,7 @@ from casework.systems.slack import MessageRef
 from policies import messages
 
 __all__ = [
+    "CASEWORK",
     "ask_by_mail",
     "ask_in_slack",
     "asked_in_slack",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+CASEWORK = Person(id="casework")
+"""Who answers when something has happened that a waiting case looks for."""
 
 LOOK_BACK = timedelta(days=90)
 SECTION_CHARACTERS = 2900

@@ -1,12 +1,13 @@
 """What a question is about, wherever it is: a ticket of Zendesk (a number), one of Jira (a key, `SS-12`), a response to
 the survey that has no ticket (its form and token, `Dq8mYt2K/4n9x`), a deal of HubSpot (its id, digits alone, as text),
-or a case of Salesforce (its id, which has letters)."""
+a case of Salesforce (its id, which has letters), or what a transfer between support and sales is about (in a word with
+a dot, `conversation.4711`)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tasks import hubspot, jira, salesforce, typeform, zendesk
+from tasks import conversations, hubspot, jira, salesforce, transfers, typeform, zendesk
 
 __all__ = ["Ticket", "link_to", "note"]
 
@@ -18,6 +19,8 @@ def link_to(ticket: Ticket) -> str:
     match ticket:
         case int():
             return zendesk.link_to(ticket)
+        case str() if _is_of_transfer(ticket):
+            return transfers.link_to(ticket)
         case str() if _is_response(ticket):
             return typeform.page_of(ticket)
         case str() if _is_issue(ticket):
@@ -32,6 +35,9 @@ def note(ticket: Ticket, message: str, **values: Any) -> int | str | None:
     match ticket:
         case int():
             return zendesk.note(ticket, message, **values)
+        case str() if _is_of_transfer(ticket):
+            conversation = transfers.conversation_in(ticket)
+            return None if conversation is None else conversations.note(conversation, message, **values)
         case str() if _is_response(ticket):
             return None
         case str() if _is_issue(ticket):
@@ -39,6 +45,10 @@ def note(ticket: Ticket, message: str, **values: Any) -> int | str | None:
         case str() if _is_deal(ticket):
             return hubspot.note(ticket, message, **values)
     return salesforce.note(ticket, message, **values)
+
+
+def _is_of_transfer(ticket: str) -> bool:
+    return "." in ticket
 
 
 def _is_response(ticket: str) -> bool:
