@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect.exceptions import ParameterTypeError
+from prefect.utilities.callables import parameters_to_args_kwargs
 
-import flows  # noqa: F401 - registers the processes
+import flows
 from casework.process import processes
 from casework.settings import load
 from deployments import DEPLOYMENTS, Schedule, deployed
 from deployments.triggers import TRIGGERS, started_by
 from policies.rep_days import Hours
 from policies.rota import Rostered
+from tasks.transfers import Direction
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,6 +54,23 @@ def schedules(*reps: Rostered) -> dict[str, list[Schedule]]:
         for one, before in zip(with_them, without, strict=True)
         if one != before
     }
+
+
+@pytest.mark.parametrize("name", [one.process for one in DEPLOYMENTS])
+def test_the_engine_knows_the_types_of_parameters(name: str) -> None:
+    """What a process takes is checked by the engine before a leg begins, whatever module its types are from."""
+    flow = getattr(flows, name.replace("-", "_"))
+    given = dict.fromkeys(flow.parameters.required, "17")
+    taken = flow.validate_parameters(given)
+    assert set(taken) >= set(given)
+    assert parameters_to_args_kwargs(flow.fn, taken) == ((), taken)
+
+
+def test_a_transfer_goes_one_way_or_the_other() -> None:
+    """The direction is one that there is; without one it goes to sales."""
+    assert flows.sales_transfer.validate_parameters({"about": "17"})["direction"] is Direction.TO_SALES
+    with pytest.raises(ParameterTypeError, match="direction"):
+        flows.sales_transfer.validate_parameters({"about": "17", "direction": "sideways"})
 
 
 def test_each_rep_has_schedules_of_their_own() -> None:

@@ -8,6 +8,7 @@ code, and values typed into a form stay until they are deleted.
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import logging
 import time
@@ -68,6 +69,10 @@ def as_flow(process: Process) -> Flow[Any, Any]:
                 # A schedule starts without asking: that the last case is not over is no failure.
                 return Completed(name="Already open", message=str(other))
 
+    # Prefect reads the types of parameters by the names that are known here, which are not those of the process.
+    taken = inspect.signature(process.function, eval_str=True)
+    by_name = [one.replace(kind=one.KEYWORD_ONLY) for one in taken.parameters.values()]
+    vars(leg)["__signature__"] = taken.replace(parameters=by_name)
     return Flow(
         leg,
         name=process.name,
