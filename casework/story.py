@@ -77,6 +77,8 @@ def _say(entry: Entry) -> str:
         case Kind.QUESTION_ASKED:
             mark = "".join(f", {words} from {moment(since)}" for since, words in payload.get("marks", ()) if words)
             return f"{key}: asked {payload['role']} ({', '.join(payload['who'])}), until {moment(payload['due'])}{mark}"
+        case Kind.DECIDED if not payload["values"]:
+            return f"{key}: need not rest any longer"
         case Kind.DECIDED:
             values = ", ".join(f"{name} {value}" for name, value in payload["values"].items() if value is not None)
             unverified = "" if payload["verified"] else ", unverified identity"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from casework import clock
+from casework import clock, tick
 from casework.answer import Accepted
 from casework.case import Kind
 from casework.clock import Minutes
@@ -55,6 +55,20 @@ def resting(number: int) -> str:
     sleep_until(opened + timedelta(hours=1), "an-hour-later")
     sleep_until(opened, "long-ago")
     return "rested"
+
+
+@process("resting-lightly", subject="toy:light:{number}")
+def resting_lightly(number: int) -> str:
+    """Rest for a day, unless a van was hired meanwhile."""
+    began = clock.now()
+    sleep_until(
+        began + timedelta(days=1),
+        "a-day-later",
+        listens="toy:van:1",
+        look=lambda: "van" in outside.list(),
+        look_every=Minutes(60),
+    )
+    return f"{(clock.now() - began).total_seconds() / 60:.0f} minutes"
 
 
 def wait_names(desk: Desk, run: Run) -> list[str]:
@@ -127,3 +141,21 @@ def test_a_rest_is_nobodys_question(any_desk: Desk) -> None:
     assert any_desk.ending(run) == "rested"
     told = [line.text for line in timeline(any_desk.entries(run))]
     assert told[1:] == ["an-hour-later: rests until 2026-03-02 10:00 UTC", "ended as rested"]
+
+
+@pytest.mark.parametrize(("hired", "hint", "minutes"), [(90, False, 120), (90, True, 90), (None, False, 1440)])
+def test_a_rest_that_something_ends(any_desk: Desk, hired: int | None, hint: bool, minutes: int) -> None:
+    """What is looked for ends a rest before its time, at the next look; nobody is asked, and nobody is in its inbox."""
+    run = any_desk.start("resting-lightly", number=1)
+    with any_desk.files.reading() as connection:
+        assert open_questions(connection, any_desk.engine.now()).questions == []
+    if hired is not None:
+        any_desk.advance(minutes=hired)
+        outside.done.append(("van", "by hand"))
+        if hint:
+            tick.wake(any_desk.runtime, "toy:van:1")
+            any_desk.settle()
+    any_desk.advance(hours=24)
+    assert any_desk.ending(run) == f"{minutes} minutes"
+    told = [line.text for line in timeline(any_desk.entries(run))]
+    assert ("a-day-later: need not rest any longer" in told) is (hired is not None)
