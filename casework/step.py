@@ -277,8 +277,10 @@ def rota() -> Mapping[str, BaseModel]:
 
 
 def case_page() -> str:
-    """The page on which colleagues see this case: its run in the engine's pages."""
-    return runtime.current().case_page.format(case=case_id())
+    """The page on which colleagues see this case: its run in the engine's pages. Also outside of steps."""
+    surroundings = _acting.get()
+    case = leg.current().case_id if surroundings is None else surroundings[0]
+    return runtime.current().case_page.format(case=case)
 
 
 def public_address(path: str) -> str:

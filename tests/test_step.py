@@ -10,7 +10,7 @@ from casework import clock
 from casework.answer import Accepted
 from casework.case import Kind
 from casework.process import process, processes
-from casework.step import DELAYS_SECONDS, case_id, lookup, reference, step
+from casework.step import DELAYS_SECONDS, case_id, case_page, lookup, reference, step
 from casework.systems.errors import Temporary
 from casework.wait import wait_for
 from tests.desk import Desk
@@ -175,6 +175,8 @@ def test_a_step_belongs_to_a_case() -> None:
         reference()
     with pytest.raises(RuntimeError, match="Only code inside a step"):
         case_id()
+    with pytest.raises(RuntimeError, match="belong to a case"):
+        case_page()
     assert outside.done == []
 
 
