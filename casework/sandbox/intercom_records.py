@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from casework.sandbox.world import World
 
 APP = "sbx7c0de"
+_BOT = {"type": "bot", "id": "8130000", "name": "Fin", "email": "operator@bot.example"}
+"""In whose name attributes are set, whoever has set them."""
 _TAGS = re.compile(r"</p>|<br\s*/?>|<[^>]+>")
 
 
@@ -218,7 +220,8 @@ def make_tag(world: World, name: str) -> Json:
 
 
 def set_attributes(world: World, conversation: Json, given: Json) -> None:
-    """Sets attributes of a conversation. Raises `Problem` for one that there is not, or another choice."""
+    """Sets attributes of a conversation, which shows what was set when. Raises `Problem` for one that there is not, or
+    another choice."""
     known = world.state["intercom"]["attributes"]
     for name, value in given.items():
         if name not in known:
@@ -228,7 +231,15 @@ def set_attributes(world: World, conversation: Json, given: Json) -> None:
             raise Problem(400, "parameter_invalid", f"Custom attribute '{name}' cannot have this value")
     intercom_search.changing(world, "conversations", conversation)
     conversation["custom_attributes"] |= given
-    conversation["updated_at"] = now(world)
+    conversation["updated_at"] = stamp = now(world)
+    for name, value in given.items():
+        set_to: Json = {"attribute": {"name": name}, "value": {"name": value}}
+        conversation["parts"].append({
+            "type": "conversation_part", "id": str(world.next_number("intercom.part", 20610001)),
+            "part_type": "conversation_attribute_updated_by_admin", "body": None, "created_at": stamp,
+            "updated_at": stamp, "notified_at": stamp, "assigned_to": None, "author": dict(_BOT), "attachments": [],
+            "external_id": None, "redacted": False, "state": conversation["state"], "event_details": set_to,
+        })  # fmt: skip
     intercom_search.changed(world, "conversations", conversation)
 
 

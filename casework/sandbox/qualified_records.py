@@ -43,7 +43,7 @@ def upsert(world: World, email: str, fields: Json) -> tuple[Json, bool]:
         found["fields"] |= fields
         found["updatedAt"] = world.stamp()
         return found, False
-    return make(world, "leads", {"email": email, "fields": fields, "visitorIds": [], **_elsewhere()}), True
+    return make(world, "leads", {"email": email, "fields": dict(fields), "visitorIds": [], **_elsewhere()}), True
 
 
 def make(world: World, kind: str, values: Json) -> Json:

@@ -24,9 +24,10 @@ TOPICS = (
     "Pricing",
     "Plans",
     "Demo request",
-    "Seats or licences",
+    "Seats or licenses",
     "Billing",
     "Feature cost",
+    "Feature access",
     "Upgrade or expansion",
     "Bug",
     "How-to",
@@ -61,7 +62,7 @@ class _Chat:
 
 
 _CHATS = {
-    "seats": _Chat("visitor-1", "We need ten more seats", 3, "Seats or licences", "staff-14", sla="active"),
+    "seats": _Chat("visitor-1", "We need ten more seats", 3, "Seats or licenses", "staff-14", sla="active"),
     "feature": _Chat(
         "visitor-2", "What would single sign-on cost?", 30, "Feature cost", "staff-14", 28, 5, sla="missed"
     ),

@@ -12,11 +12,11 @@ import httpx
 
 from casework.systems.errors import Misconfigured
 from casework.systems.intercom_conversations import Conversations
-from casework.systems.intercom_models import Admin, Contact, Conversation, Part, Queued, Standing, Team
+from casework.systems.intercom_models import Admin, Contact, Conversation, Part, Queued, Standing, Tag, Team
 from casework.systems.intercom_people import Colleagues, Contacts, Tags
 from casework.systems.intercom_rest import SYSTEM, URL, IntercomRest
 
-__all__ = ["Admin", "Contact", "Conversation", "Intercom", "Part", "Queued", "Standing", "Team"]
+__all__ = ["Admin", "Contact", "Conversation", "Intercom", "Part", "Queued", "Standing", "Tag", "Team"]
 
 
 class Intercom:
@@ -36,13 +36,15 @@ class Intercom:
         self.contacts = Contacts(rest)
         self.tags = Tags(rest)
 
-    def demand(self, tag: str) -> None:
-        """Look whether we may act in the workspace, and whether it has the tag by which colleagues call us.
+    def demand(self, tag: str) -> str:
+        """Look whether we may act in the workspace, and whether it has the tag by which colleagues call us; its id.
 
         Raises:
             Misconfigured: says what its administrator has to mend.
         """
         self.colleagues.own_id()
-        if self.tags.named(tag) is None:
+        found = self.tags.named(tag)
+        if found is None:
             detail = f"the workspace has no tag {tag!r}: make it (Settings, Data, Tags), or mend intercom.to_sales_tag"
             raise Misconfigured(SYSTEM, "look at the tags", detail)
+        return found

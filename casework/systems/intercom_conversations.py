@@ -71,6 +71,18 @@ class Conversations:
         found = self._still(self._found(operation, filters))
         return tuple(one for one in found if any(tag.id == tag_id for tag in one.tags))
 
+    def of_contact(self, contact: str, since: datetime) -> tuple[str, ...]:
+        """The ids of the conversations in which a contact takes part and which changed since then.
+
+        The newest may be missing. Raises `Refused` when there are more than `MOST`.
+        """
+        operation = f"look for the conversations of contact {contact}"
+        filters = [
+            _where("contact_ids", "IN", [contact_id(contact)]),
+            _where("updated_at", ">", _seconds(since) - 1),
+        ]
+        return tuple(self._found(operation, filters))
+
     def find(self, conversation_id: str, marker: str) -> Part | None:
         """The newest reply or note of ours that ends with `marker`. Raises `NotFound`."""
         own, found = self._own_id(), self.conversation(conversation_id)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from casework.systems.intercom_rest import contact_id, number
 
-__all__ = ["Admin", "Contact", "Conversation", "Part", "Queued", "Standing", "Team"]
+__all__ = ["Admin", "Contact", "Conversation", "Part", "Queued", "Standing", "Tag", "Team"]
 
 Standing: TypeAlias = Literal["unanswered", "open", "answered", "snoozed", "closed"]
 """Where a conversation stands: nobody has answered yet, the customer waits again, we answered last, put off, closed."""
@@ -48,8 +48,16 @@ class _Listed(_Model):
     id: str
 
 
-class _Tag(_Listed):
+class _Applied(_Model):
+    id: str = ""
+
+
+class Tag(_Listed):
+    """A tag of a conversation; when it was attached, and by whom, as far as Intercom says."""
+
     name: str
+    at: Moment | None = Field(None, alias="applied_at")
+    by: Annotated[_Applied, BeforeValidator(lambda given: given or {})] = Field(_Applied(), alias="applied_by")
 
 
 class _Author(_Model):
@@ -67,6 +75,14 @@ class _Author(_Model):
         return self.type in ("user", "lead", "contact")
 
 
+class _Attribute(_Model):
+    name: str = ""
+
+
+class _Details(_Model):
+    attribute: _Attribute | None = None
+
+
 class Part(_Model):
     """Something that was said or done in a conversation.
 
@@ -78,6 +94,14 @@ class Part(_Model):
     at: Moment = Field(alias="created_at")
     author: _Author = _Author()
     text: Annotated[str, BeforeValidator(lambda body: body or "")] = Field("", alias="body", repr=False)
+    details: Annotated[_Details, BeforeValidator(lambda given: given or {})] = Field(
+        _Details(), alias="event_details", repr=False
+    )
+
+    @property
+    def attribute(self) -> str | None:
+        """The name of the attribute of the conversation that was set here, if one was."""
+        return self.details.attribute.name if self.details.attribute is not None else None
 
 
 class _Source(_Model):
@@ -149,7 +173,7 @@ class Conversation(Queued):
     `contacts` are the people from outside who take part, `teammates` the admins who have written.
     """
 
-    tags: Annotated[tuple[_Tag, ...], _inner("tags")] = ()
+    tags: Annotated[tuple[Tag, ...], _inner("tags")] = ()
     contact_list: Annotated[tuple[_Listed, ...], _inner("contacts")] = Field((), alias="contacts")
     teammate_list: Annotated[tuple[_Listed, ...], _inner("teammates")] = Field((), alias="teammates")
     attributes: dict[str, Any] = Field({}, alias="custom_attributes", repr=False)
@@ -169,6 +193,10 @@ class Conversation(Queued):
     def tag_names(self) -> tuple[str, ...]:
         """The names of its tags."""
         return tuple(one.name for one in self.tags)
+
+    def tag(self, name: str) -> Tag | None:
+        """The tag with this name, case aside, if it has it."""
+        return next((one for one in self.tags if one.name.strip().lower() == name.strip().lower()), None)
 
     def attribute(self, name: str) -> str | None:
         """The value of an attribute of conversations, such as its topic; None when it has none that is a text."""

@@ -23,7 +23,7 @@ class Mail:
 
     def __init__(self, client: SESClient, sender: str) -> None:
         self._client = client
-        self._sender = sender
+        self.sender = sender
 
     def send(self, to: str, subject: str, body: str, reference: str) -> str:
         """Send a mail and give SES's message id.
@@ -36,7 +36,7 @@ class Mail:
             raise ValueError("A mail's subject is one line")
         with aws_faults("SES", f"send mail {reference}", repeatable=False):
             answer = self._client.send_email(
-                Source=self._sender,
+                Source=self.sender,
                 Destination={"ToAddresses": [to]},
                 Message={
                     "Subject": {"Data": subject, "Charset": "UTF-8"},

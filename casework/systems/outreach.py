@@ -51,14 +51,15 @@ _TOLD_OF = ("prospect", "sequenceState")
 class Needs:
     """What an organisation has to have, for `demand`.
 
-    Sequences that are switched on; the template of the mail that has support (`copied`) in CC; and, where hooks are
-    taken, webhooks to that address.
+    Sequences that are switched on; the template of the mail that has support (`copied`) in CC, by its id and by the
+    name that people know it by; and, where hooks are taken, webhooks to that address.
     """
 
     sequences: tuple[str, ...] = ()
     template: str | None = None
     copied: str | None = None
     hooks: str | None = None
+    template_name: str | None = None
 
 
 class Outreach:
@@ -130,6 +131,9 @@ class Outreach:
             return
         if found.archived:
             yield f"template {template_id} is archived"
+        called = self._needs.template_name
+        if called is not None and found.name.strip() != called:
+            yield f"template {template_id} is not called {called!r}, which colleagues are told to look for"
         if copied is not None and address(copied) not in found.copied:
             yield f"template {template_id} does not have support's address (outreach.support_address) in CC"
 

@@ -117,6 +117,7 @@ class Template(_Model):
     """A mail that is written already. `copied` are the addresses in CC."""
 
     id: Id
+    name: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
     archived: Flag = False
     copied: Annotated[
         tuple[str, ...],

@@ -40,10 +40,12 @@ class Sequences:
         operation = f"read sequence state {state_id}"
         return self._rest.typed(operation, SequenceState, self._rest.read(operation, _KIND, state_id))
 
-    def of(self, prospect_id: str, sequence_id: str) -> tuple[SequenceState, ...]:
-        """Every time that a prospect was in a sequence, oldest first."""
-        operation = f"look for prospect {prospect_id} in sequence {sequence_id}"
-        filters = {"prospect][id": listed(own(prospect_id)), "sequence][id": listed(own(sequence_id))}
+    def of(self, prospect_id: str, sequence_id: str | None = None) -> tuple[SequenceState, ...]:
+        """Every time that a prospect was in a sequence, or in any, oldest first."""
+        operation = f"look for prospect {prospect_id} in sequence {sequence_id or '(any)'}"
+        filters = {"prospect][id": listed(own(prospect_id))}
+        if sequence_id is not None:
+            filters["sequence][id"] = listed(own(sequence_id))
         found = self._rest.found(operation, _KIND, filters)
         return tuple(self._rest.typed(operation, SequenceState, one) for one in found)
 

@@ -195,7 +195,12 @@ def test_who_waits_for_whom(world: World, workspace: httpx.Client, people: Peopl
     people.teammate.reopen(one, "staff-14")
     assert (now()["state"], now()["snoozed_until"]) == ("open", None)
     kinds = [part["part_type"] for part in now()["conversation_parts"]["conversation_parts"]]
-    assert kinds == ["note", "comment", "comment", "close", "comment", "snoozed", "open"]
+    assert kinds == [
+        "conversation_attribute_updated_by_admin", "note", "comment", "comment", "close", "comment", "snoozed", "open",
+    ]  # fmt: skip
+    set_first = now()["conversation_parts"]["conversation_parts"][0]
+    assert (set_first["created_at"], set_first["author"]["type"]) == (began, "bot")
+    assert set_first["event_details"] == {"attribute": {"name": TOPIC}, "value": {"name": "Pricing"}}
     assert {entry["id"] for entry in now()["teammates"]["teammates"]} == {
         ROBOT,
         world.state["roster"]["staff"]["staff-14"]["intercom_admin"],

@@ -267,6 +267,20 @@ def test_an_opening_that_was_not(workspace: Workspace) -> None:
     assert workspace.clock.slept == [INDEX_SECONDS]
 
 
+def test_the_conversations_of_a_contact(workspace: Workspace) -> None:
+    """Those in which they take part, begun by them or not, and which changed since; no other contact's."""
+    conversations, contact = workspace.client.conversations, workspace.contact("visitor-4")
+    other = conversations.open(workspace.contact("visitor-5"), "lead", "x")
+    workspace.clock.time += timedelta(minutes=5)
+    since = workspace.clock.time
+    mine = conversations.open(contact, "lead", "x")
+    assert conversations.of_contact(contact, since) == (mine,)
+    conversations.join(other, contact)
+    assert set(conversations.of_contact(contact, since)) == {mine, other}
+    assert conversations.of_contact(workspace.contact("visitor-6"), since) == ()
+    assert len(conversations.of_contact(contact, since - timedelta(days=30))) == 3
+
+
 # -- contacts and colleagues
 
 

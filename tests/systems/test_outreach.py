@@ -302,10 +302,11 @@ def test_all_that_is_to_be_mended_is_said(org: SalesOrg) -> None:
     org.records("template")[INTRO_TEMPLATE]["attributes"] |= {
         "ccRecipients": ["other@casework.example"],
         "archived": True,
+        "name": "Technical intro",
     }
     org.records("sequence")[LEADS]["attributes"]["locked"] = True
     org.records("webhook")["1001"]["attributes"]["active"] = False
-    needs = Needs((LEADS, OLD, "999"), INTRO_TEMPLATE, SUPPORT, HOOKS)
+    needs = Needs((LEADS, OLD, "999"), INTRO_TEMPLATE, SUPPORT, HOOKS, "Technical Support Intro")
     with pytest.raises(Misconfigured) as told:
         org.connect(needs=needs).demand()
     for part in (
@@ -313,6 +314,7 @@ def test_all_that_is_to_be_mended_is_said(org: SalesOrg) -> None:
         f"sequence {OLD} is switched off",
         "there is no sequence 999",
         f"template {INTRO_TEMPLATE} is archived",
+        f"template {INTRO_TEMPLATE} is not called 'Technical Support Intro'",
         "outreach.support_address",
         "no active webhook of prospect leads",
     ):
