@@ -15,7 +15,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from policies.sales_transfer_facts import State
-from policies.sales_transfer_words import Ask, Decision, Do, End, Ending, Kind, Question, Step
+from policies.sales_transfer_words import Ask, Do, End, Ending, Kind, Question, Step
 
 __all__ = [
     "AskWhichContact",
@@ -24,6 +24,7 @@ __all__ = [
     "Ignore",
     "Known",
     "Mail",
+    "MailDecision",
     "MailFacts",
     "MakeContact",
     "Mode",
@@ -193,7 +194,10 @@ class MailFacts(_Fact):
     silent: bool = False
 
 
-def decide_mail(facts: MailFacts) -> Decision:
+MailDecision = Do | Ask | End
+
+
+def decide_mail(facts: MailFacts) -> MailDecision:
     """What comes next. Each step is done once, but for `FIND_CONTACTS`, which looks."""
     if facts.conversation is None:
         return _open(facts)
@@ -214,7 +218,7 @@ def decide_mail(facts: MailFacts) -> Decision:
     return Ask(Question.SUPPORT_TAKE, "No agent has it.")
 
 
-def _open(facts: MailFacts) -> Decision:
+def _open(facts: MailFacts) -> MailDecision:
     if facts.mistake:
         return End(Ending.CANCELLED, "It was not meant for support.", facts.sdr)
     if not facts.address_known:

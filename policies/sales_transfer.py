@@ -59,6 +59,7 @@ __all__ = [
     "follows_until",
     "is_booked",
     "kind_of",
+    "owner_of",
     "topic_of",
 ]
 
@@ -85,9 +86,14 @@ def kind_of(facts: Facts) -> Kind:
 
     The page has no words for a trial that nobody owns; the SDR, who handles leads, handles it.
     """
-    if facts.who is Who.PAYING or (facts.who is Who.TRIAL and _owner(facts) is not None):
+    if facts.who is Who.PAYING or (facts.who is Who.TRIAL and owner_of(facts) is not None):
         return Kind.CUSTOMER
     return Kind.TECHNICAL if facts.route is Route.TECHNICAL else Kind.LEAD
+
+
+def owner_of(facts: Facts) -> str | None:
+    """Who has the customer's account, by staff id: whom the sales manager has named, else whom Salesforce names."""
+    return facts.owner or (facts.owners.first if facts.owners is not None else None)
 
 
 def follows_until(thread: datetime, numbers: SalesTransferNumbers = NUMBERS) -> datetime:
@@ -151,7 +157,7 @@ def _owners(facts: Facts) -> Decision | None:
         return None
     if facts.owners is None and facts.owner is None:
         return Do(Step.FIND_OWNERS, "The account may have an account executive or a CSM.")
-    if _owner(facts) is None:
+    if owner_of(facts) is None:
         if facts.who is Who.PAYING:
             return Ask(Question.ACCOUNT_OWNER, "The account has neither an account executive nor a CSM.")
         return None
@@ -182,10 +188,15 @@ def _follow(facts: Facts, thread: datetime, now: datetime, numbers: SalesTransfe
         return _end_sequence(facts) or _handed_over(kind, sdr, "Sales has it, and says that nothing will come of it.")
     booked = any(is_booked(one, facts.introduced or thread) for one in facts.meetings)
     until = follows_until(thread, numbers)
+    # Where a mail has shown the thread, who has the account may not have been looked for yet.
+    if now < until and (found := _owners(facts)):
+        return found
     if kind is Kind.CUSTOMER:
         if facts.owner_has_it or booked:
-            return _handed_over(kind, _owner(facts), "Who has the account has taken it up.")
-        return _stalled(facts, kind) if now >= until else Ask(Question.OUTCOME, _STILL, _owner(facts), until=until)
+            return _handed_over(kind, owner_of(facts), "Who has the account has taken it up.")
+        if now >= until:
+            return _stalled(facts, kind)
+        return Ask(Question.OUTCOME, _STILL, owner_of(facts), until=until, role=ACCOUNT_OWNER)
     if now >= until and not booked:
         return _stalled(facts, kind)
     if found := next_in_records(facts.lead, thread, now, sdr, numbers):
@@ -200,6 +211,8 @@ def _follow(facts: Facts, thread: datetime, now: datetime, numbers: SalesTransfe
     return next_in_outreach(facts.lead) or Ask(Question.OUTCOME, _STILL, sdr, until=until)
 
 
+ACCOUNT_OWNER = "account-owner"
+"""As what a customer's account executive, CSM, or whoever was named instead of them, is asked."""
 _STILL = "Nobody has said what became of it."
 
 
@@ -232,7 +245,3 @@ def _stay(facts: Facts, kept: Kept) -> Decision:
 
 def _keep(kept: Kept, why: str) -> End:
     return End(f"{Ending.KEPT_BY_SUPPORT}: {kept}", why)
-
-
-def _owner(facts: Facts) -> str | None:
-    return facts.owner or (facts.owners.first if facts.owners is not None else None)

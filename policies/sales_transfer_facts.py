@@ -150,12 +150,14 @@ class Match(_Fact):
 class OutreachProspect(_Fact):
     """What a look by e-mail address has found in Outreach. `id` None: there is no such prospect.
 
-    `in_sequence`: in any sequence that still runs, whoever has put it there.
+    `in_sequence`: in any sequence that still runs, whoever has put it there. `stage`: the name of the stage that it was
+    in then; what had become of it before says nothing about this transfer.
     """
 
     id: str | None = None
     opted_out: bool = False
     in_sequence: bool = False
+    stage: str | None = None
 
 
 class Lead(_Fact):

@@ -28,10 +28,10 @@ class Topics(Numbers):
 
     pricing: tuple[Name, ...] = Field(examples=[["Pricing"]])
     demo: tuple[Name, ...] = Field(examples=[["Demo request"]])
-    seats: tuple[Name, ...] = Field(examples=[["Seats"]])
+    seats: tuple[Name, ...] = Field(examples=[["Seats or licenses"]])
     billing: tuple[Name, ...] = Field(examples=[["Billing"]])
-    feature: tuple[Name, ...] = Field(examples=[["Feature pricing"]])
-    upgrade: tuple[Name, ...] = Field(examples=[["Upgrade"]])
+    feature: tuple[Name, ...] = Field(examples=[["Feature cost"]])
+    upgrade: tuple[Name, ...] = Field(examples=[["Upgrade or expansion"]])
 
     @model_validator(mode="after")
     def _differ(self) -> Self:

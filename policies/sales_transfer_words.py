@@ -143,6 +143,7 @@ class Ask:
         of: the staff id of who is asked first; None: the question's role.
         about: the fields, records or facts that are missing or to choose from.
         until: when (UTC) the answer comes too late; None: by the numbers of the question.
+        role: as what they are asked; None: as the question's role.
     """
 
     question: Question
@@ -150,6 +151,7 @@ class Ask:
     of: str | None = None
     about: tuple[str, ...] = ()
     until: datetime | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

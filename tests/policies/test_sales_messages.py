@@ -54,6 +54,8 @@ CHOICES: dict[str, list[str]] = {
     "introduced": ["yes", "no"],
     "converted": ["yes", "no"],
     "owner": ["none"],
+    "account": ["none"],
+    "to": ["support"],
     "transfer": ["none"],
 }
 

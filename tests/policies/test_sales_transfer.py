@@ -59,6 +59,7 @@ RECORDED = CLOSED.model_copy(
 PAYING = {"who": Who.PAYING, "topic": Topic.BILLING}
 TRIAL = {"who": Who.TRIAL, "topic": Topic.UPGRADE}
 OWNED = {"owners": Owners(account_executive="staff-21", csm="staff-22")}
+TOLD = {**OWNED, "owner_told": True}
 BOOKED = (Meeting(status="booked", made=THREAD),)
 
 
@@ -238,15 +239,20 @@ SEQUENCED = facts(
             "end handed_over: technical staff-11",
         ),
         (facts(CLOSED, route=Route.TECHNICAL), OVER, "do tell_manager"),
-        (facts(CLOSED, **PAYING, **OWNED), THREAD, "ask outcome staff-21"),
-        (facts(CLOSED, **PAYING, owners=Owners(csm="staff-22")), THREAD, "ask outcome staff-22"),
-        (facts(CLOSED, **PAYING, **OWNED, owner="staff-23"), THREAD, "ask outcome staff-23"),
-        (facts(CLOSED, **PAYING, **OWNED, owner_has_it=True), OVER, "end handed_over: customer staff-21"),
-        (facts(CLOSED, **PAYING, **OWNED, meetings=BOOKED), THREAD, "end handed_over: customer staff-21"),
-        (facts(CLOSED, **PAYING, **OWNED, disqualified=True), THREAD, "end handed_over: customer staff-11"),
-        (facts(CLOSED, **PAYING, **OWNED), OVER, "do tell_manager"),
-        (facts(CLOSED, **PAYING, **OWNED, manager_told=True), OVER, "end stalled: customer staff-11"),
-        (facts(CLOSED, **TRIAL, **OWNED), THREAD, "ask outcome staff-21"),
+        (facts(CLOSED, **PAYING), THREAD, "do find_owners"),
+        (facts(CLOSED, **TRIAL), THREAD, "do find_owners"),
+        (facts(CLOSED, **PAYING, owners=Owners()), THREAD, "ask account-owner"),
+        (facts(CLOSED, **PAYING, owners=Owners()), OVER, "do tell_manager"),
+        (facts(CLOSED, **PAYING, **OWNED), THREAD, "do tell_owner"),
+        (facts(CLOSED, **PAYING, **TOLD), THREAD, "ask outcome staff-21"),
+        (facts(CLOSED, **PAYING, owners=Owners(csm="staff-22"), owner_told=True), THREAD, "ask outcome staff-22"),
+        (facts(CLOSED, **PAYING, **TOLD, owner="staff-23"), THREAD, "ask outcome staff-23"),
+        (facts(CLOSED, **PAYING, **TOLD, owner_has_it=True), OVER, "end handed_over: customer staff-21"),
+        (facts(CLOSED, **PAYING, **TOLD, meetings=BOOKED), THREAD, "end handed_over: customer staff-21"),
+        (facts(CLOSED, **PAYING, **TOLD, disqualified=True), THREAD, "end handed_over: customer staff-11"),
+        (facts(CLOSED, **PAYING, **TOLD), OVER, "do tell_manager"),
+        (facts(CLOSED, **PAYING, **TOLD, manager_told=True), OVER, "end stalled: customer staff-11"),
+        (facts(CLOSED, **TRIAL, **TOLD), THREAD, "ask outcome staff-21"),
         (facts(RECORDED, **TRIAL, owners=Owners()), THREAD, "do find_prospect"),
     ],
 )
