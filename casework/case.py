@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -295,6 +295,13 @@ class CaseFiles(Occurrences, Legs):
             rows = connection.execute(
                 select(cases).where(cases.c.closed_at.is_(None)).order_by(cases.c.opened_at)
             ).all()
+        return [_case(row) for row in rows]
+
+    def open_about(self, process: str, subjects: Collection[str]) -> list[Case]:
+        """The cases of a process about any of these subjects that have not ended, newest first."""
+        same = (cases.c.process == process, cases.c.subject.in_(subjects), cases.c.closed_at.is_(None))
+        with self.reading() as connection:
+            rows = connection.execute(select(cases).where(*same).order_by(cases.c.opened_at.desc())).all()
         return [_case(row) for row in rows]
 
     def entries(self, case_id: str, after: int = 0) -> list[Entry]:

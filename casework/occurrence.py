@@ -122,6 +122,17 @@ class Occurrences(Store):
         row = connection.execute(_CLOSED_AT, {"case_id": case_id}).one_or_none()
         return row is None or row.closed_at is None
 
+    def asked_since(self, process: str, begins: str, since: datetime) -> list[Occurrence]:
+        """What a process was asked for since a moment (UTC) about subjects that begin so, oldest first."""
+        wanted = select(occurrences).where(
+            occurrences.c.process == process,
+            occurrences.c.subject.startswith(begins, autoescape=True),
+            occurrences.c.asked_at >= since,
+        )
+        with self.reading() as connection:
+            rows = connection.execute(wanted.order_by(occurrences.c.asked_at, occurrences.c.subject)).all()
+        return [Occurrence(row.process, row.subject, row.number, row.parameters, row.case_id) for row in rows]
+
     def started(self, occurrence: Occurrence, case_id: str) -> None:
         """Record the run that the engine made for an occurrence; the first one recorded stays."""
         with self.writing() as connection:

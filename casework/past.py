@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from casework.case import Kind
 from casework.process import UNWOUND
 from casework.schema import cases, entries
 
-__all__ = ["Past", "ended_about_the_same", "opened_between"]
+__all__ = ["Past", "ended_about_the_same", "open_about", "opened_between", "subjects_since"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,17 @@ def opened_between(process: str, step: str, since: datetime, until: datetime) ->
     wanted = select(cases.c.case_id, cases.c.subject, cases.c.ending, entries.c.payload)
     opened = (cases.c.process == process, cases.c.opened_at >= since, cases.c.opened_at < until)
     return _read(wanted.select_from(cases.outerjoin(entries, of_step)).where(*opened).order_by(cases.c.opened_at))
+
+
+def open_about(process: str, subjects: Collection[str]) -> list[str]:
+    """The ids of the open cases of a process about any of these subjects, newest first."""
+    return [case.case_id for case in runtime.current().files.open_about(process, subjects)]
+
+
+def subjects_since(process: str, begins: str, since: datetime) -> list[str]:
+    """What a process was asked for since a moment (UTC) is about, where that begins so; oldest first, each once."""
+    asked = runtime.current().files.asked_since(process, begins, since)
+    return list(dict.fromkeys(one.subject for one in asked))
 
 
 def _read(query: Select[Any]) -> list[Past]:

@@ -28,6 +28,7 @@ from tasks.people import CASEWORK
 __all__ = ["TEXTS", "Answer", "Over", "Times", "put", "times_of"]
 
 TEXTS = "sales_transfer"
+look_every = Minutes(NUMBERS.look_minutes)
 MOMENT_SECONDS = 60.0
 """For so long is asked, at least, by a leg that comes late."""
 
@@ -35,12 +36,13 @@ MOMENT_SECONDS = 60.0
 class Answer(Form):
     """What a person says about a transfer, in the form's own fields; or what Casework itself has seen, in a word."""
 
+    decision: str | None = Field(None, description="What do you say?")
     seen: str | None = Field(None, max_length=100, description="Leave this empty: Casework fills it in")
 
     @model_validator(mode="after")
     def _said(self) -> Answer:
-        if self.seen is None and getattr(self, "decision", True) is None:
-            raise ValueError("decision: say which it is")
+        if (self.decision is None) == (self.seen is None):
+            raise ValueError("decision: say which it is, and leave the field seen empty")
         return self
 
 
@@ -111,7 +113,7 @@ def put(
     asked: Ask,
     word: str,
     *,
-    since: datetime,
+    began: datetime,
     listens: str,
     fresh: Callable[[], str | None],
     **about: Any,
@@ -122,14 +124,14 @@ def put(
         form: what can be answered.
         asked: the question, and who is asked first.
         word: what it is about (`tasks.transfers`).
-        since: when it was put first (UTC): reminders, escalation and end count from then.
+        began: when it was put first (UTC): reminders, escalation and end count from then.
         listens: the subject whose hints are a reason to look.
         fresh: looks, without changing anything, whether the policy says something else by now; in a word, what.
         about: the variables of the message `question-<key>`, by name; those it does not have are left out.
     """
     key, now = asked.question.value, clock.now()
-    times = times_of(asked, since)
-    if since < now and times.over <= now:
+    times = times_of(asked, began)
+    if began < now and times.over <= now:
         return Over.TIME
     first = role_of(asked)
     joined = [accounts.role(name) for at, name in times.escalate if at <= now]
@@ -151,7 +153,7 @@ def put(
         escalate=[(Until(at), accounts.role(name)) for at, name in times.escalate if now < at < times.over],
         listens=listens,
         look=lambda _: _news(word, fresh),
-        look_every=Minutes(NUMBERS.look_minutes),
+        look_every=look_every,
         settled=lambda given, told: show_answer(word, key, told, given, CASEWORK),
     )
     if given is None:
@@ -161,7 +163,7 @@ def put(
 
 def role_of(asked: Ask) -> Role:
     """Who is asked first: the colleague whom the policy names, or who holds the question's role."""
-    return accounts.role(asked.question.role(), asked.of)
+    return accounts.role(asked.role or asked.question.role(), asked.of)
 
 
 def _news(word: str, fresh: Callable[[], str | None]) -> Iterable[Heard]:
