@@ -44,6 +44,7 @@ from casework.systems.salesforce import ClientCredentials, JwtBearer, Login, Nam
 from casework.systems.slack import Slack
 from casework.systems.typeform import Typeform
 from casework.systems.zendesk import Zendesk
+from policies.sales_transfer_numbers import NUMBERS
 
 if TYPE_CHECKING:
     from casework.systems.sns import Topic
@@ -197,6 +198,7 @@ def with_outreach(connected: systems.Systems, settings: Settings, store: outreac
             template=chosen(org.technical_template),
             copied=chosen(org.support_address),
             hooks=None if org.webhook_secret is None else f"{public_url}/hooks/outreach",
+            template_name=NUMBERS.technical.template,
         ),
     )
     return replace(connected, outreach=client, places=replace(connected.places, outreach=places))

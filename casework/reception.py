@@ -27,7 +27,7 @@ from deployments.triggers import TRIGGERS, started_by
 from policies import messages
 from tasks.zendesk import command_of, commands, replies
 
-__all__ = ["code_sender", "link_notes", "own_account", "starter", "tell_slack", "together"]
+__all__ = ["Follower", "code_sender", "link_notes", "own_account", "starter", "tell_slack", "together"]
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,9 @@ from casework.database import connect as connect_database
 from casework.database import migrate
 from casework.delivery.keys import read_secret_file
 from casework.reception_hubspot import hubspot_changes, offboarding_starter
+from casework.reception_intercom import intercom_changes, transfer_starter
 from casework.reception_jira import survey_starter
-from casework.reception_mail import mail_changes
+from casework.reception_mail import mail_changes, mail_starter
 from casework.reception_outreach import outreach_changes
 from casework.reception_salesforce import escalation_starter, salesforce_changes
 from casework.runtime import Runtime
@@ -287,6 +288,7 @@ def gateway(wired: Wired) -> Gateway:
             survey_starter(wired.runtime, wired.systems),
             escalation_starter(wired.runtime, wired.systems),
             offboarding_starter(wired.runtime, wired.systems),
+            *_transfers(wired),
             reception.link_notes(wired.delivery.links, wired.systems.zendesk),
         ),
         code_sender=reception.code_sender(wired.systems.zendesk, wired.systems.mail),
@@ -303,6 +305,7 @@ def gateway(wired: Wired) -> Gateway:
         hubspot_secret=plain(settings.hubspot.webhook_secret),
         hubspot_changes=hubspot_changes(wired.systems) if settings.hubspot.token else None,
         intercom_secret=plain(settings.intercom.webhook_secret),
+        intercom_changes=intercom_changes(wired.systems) if settings.intercom.token else None,
         mail_topic=mail_topic(settings.mail),
         mail_changes=mail_changes(wired.systems.inbox) if settings.mail.inbound_bucket else None,
         outreach_secret=plain(settings.outreach.webhook_secret),
@@ -314,6 +317,14 @@ def gateway(wired: Wired) -> Gateway:
         tick_seconds=settings.tick_seconds,
         poll_seconds=settings.gateway.poll_seconds,
     )
+
+
+def _transfers(wired: Wired) -> Iterator[reception.Follower]:
+    """What starts transfers between support and sales, where support works in Intercom."""
+    if wired.settings.intercom.token is not None:
+        yield transfer_starter(wired.runtime, wired.systems)
+        if wired.settings.mail.inbound_bucket is not None:
+            yield mail_starter(wired.runtime, wired.systems)
 
 
 def board(wired: Wired) -> Board:

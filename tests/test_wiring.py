@@ -126,7 +126,7 @@ def test_in_sandbox_mode_every_client_reaches_its_stand_in(wired: Wired, world: 
     wired.systems.intercom.demand(places.intercom.to_sales_tag)
     conversation = world.state["roster"]["conversations"]["seats"]
     topic = wired.systems.intercom.conversations.conversation(conversation).attribute(places.intercom.topic_attribute)
-    assert topic == "Seats or licences"
+    assert topic == "Seats or licenses"
     assert places.intercom.conversation_page.format(conversation=conversation).endswith(f"/{conversation}")
     outreach.point(world, "http://127.0.0.1:2/hooks/outreach")
     wired.systems.outreach.demand()
@@ -551,6 +551,33 @@ def test_a_leaving_customer_starts_an_offboarding(wired: Wired, world: World, mo
     assert asked.parameters == {"deal": deal}
     without = replace(wired, settings=wired.settings.model_copy(update={"hubspot": HubSpotSettings()}))
     assert wiring.gateway(without).hubspot_changes is None
+
+
+def test_a_tagged_conversation_starts_a_transfer(wired: Wired, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The door follows hints of Intercom, and looks for what was not told; without an account it does neither."""
+
+    def away(_occurrence: Occurrence) -> str:
+        raise EngineAway("There is no Prefect server here.")
+
+    monkeypatch.setattr(wired.runtime.engine, "start", away)
+    conversation = world.state["roster"]["conversations"]["unsaid"]
+    People(world).teammate.tag(conversation, "staff-61")
+    # The files count by the sandbox's clock, the world of this test stands still.
+    monkeypatch.setattr(wired.files, "now", world.now)
+    door = wiring.gateway(wired)
+    assert door.intercom_changes is not None
+    (found,) = door.intercom_changes(world.now() - timedelta(minutes=5))
+    assert found[0] == f"intercom:conversation:{conversation}"
+    without = wiring.gateway(
+        replace(wired, settings=wired.settings.model_copy(update={"intercom": IntercomSettings()}))
+    )
+    assert without.intercom_changes is None
+    without.on_hint("conversation_part.tag.created", found[0])
+    assert wired.files.latest("sales-transfer", found[0]) is None
+    door.on_hint("conversation_part.tag.created", found[0])
+    asked = wired.files.latest("sales-transfer", found[0])
+    assert asked is not None
+    assert asked.parameters == {"about": conversation}
 
 
 def test_questions_lead_to_their_tickets_wherever_they_are_shown(wired: Wired) -> None:

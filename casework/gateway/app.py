@@ -60,6 +60,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     looks = []
     for vendor, changes in (
         ("hubspot", gateway.hubspot_changes),
+        ("intercom", gateway.intercom_changes),
         ("mail", gateway.mail_changes),
         ("outreach", gateway.outreach_changes),
         ("salesforce", gateway.salesforce_changes),

@@ -45,6 +45,7 @@ class Gateway:
         hubspot_secret: the client secret of HubSpot's private app; None: there are no HubSpot hooks.
         hubspot_changes: as `salesforce_changes`, for what HubSpot did not tell for a day; None: nobody looks.
         intercom_secret: the client secret of Intercom's private app; None: there are no Intercom hooks.
+        intercom_changes: as `salesforce_changes`, for conversations tagged for sales. None: nobody looks.
         mail_topic: the topic of Amazon SNS that tells of mail that came in; None: there are no hooks of mail.
         mail_changes: as `salesforce_changes`, for mails. None: nobody looks.
         outreach_secret: the secret of Outreach's webhooks; None: there are no Outreach hooks.
@@ -74,6 +75,7 @@ class Gateway:
     hubspot_secret: str | None = field(default=None, repr=False)
     hubspot_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     intercom_secret: str | None = field(default=None, repr=False)
+    intercom_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     mail_topic: Topic | None = None
     mail_changes: Callable[[datetime], Iterable[tuple[str, datetime]]] | None = None
     outreach_secret: str | None = field(default=None, repr=False)
