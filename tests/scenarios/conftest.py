@@ -22,6 +22,7 @@ from tests.scenarios.departures import Bureau
 from tests.scenarios.documents import Studio
 from tests.scenarios.escalations import Agency
 from tests.scenarios.office import Office, empty
+from tests.scenarios.sales import Showroom
 
 LOOKING = [
     importlib.import_module(f"flows.{name}")
@@ -32,6 +33,7 @@ LOOKING = [
         "document_change_request",
         "handing_over",
         "offboarding_waits",
+        "sales_transfer_asking",
         "tier2",
     )
 ]
@@ -174,6 +176,33 @@ def bureau(new_bureau: Callable[[], AbstractContextManager[Bureau]]) -> Iterator
     """A fresh office with HubSpot."""
     with new_bureau() as bureau:
         yield bureau
+
+
+@pytest.fixture
+def new_showroom(
+    tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], AbstractContextManager[Showroom]]:
+    """Makes fresh offices with the systems of sales on a Monday morning."""
+    numbers = count()
+    return lambda: open_showroom(tmp_path / f"showroom-{next(numbers)}", cloud, monkeypatch)
+
+
+@contextmanager
+def open_showroom(folder: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Showroom]:
+    """An office with the systems of sales, in a folder of its own."""
+    _look_seldom(monkeypatch)
+    empty(cloud)
+    folder.mkdir(exist_ok=True)
+    with Showroom(folder, cloud) as showroom:
+        yield showroom
+        showroom.world.close()
+
+
+@pytest.fixture
+def showroom(new_showroom: Callable[[], AbstractContextManager[Showroom]]) -> Iterator[Showroom]:
+    """A fresh office with the systems of sales."""
+    with new_showroom() as showroom:
+        yield showroom
 
 
 @pytest.fixture

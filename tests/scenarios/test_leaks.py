@@ -11,12 +11,17 @@ from sqlalchemy import func, select
 from casework import schema
 from casework.engine.simulated import Run
 from casework.people import Invitation, Person
+from casework.sandbox import mailing
 from casework.sandbox.misbehave import Fault
+from flows.sales_transfer_forms import Booking, LeadTake
+from flows.sales_transfer_lead_forms import Knowledge
+from flows.sales_transfer_mail_forms import Meant, Taking
 from tests.desk import SECRET
 from tests.scenarios import concerns
 from tests.scenarios.deliveries import deliver
 from tests.scenarios.escalations import Agency
 from tests.scenarios.office import Office
+from tests.scenarios.sales import AGENT, SDR, Showroom
 
 DENIAL = "because of the Grimsdyke-Allard claim"
 EXEMPTION = "as agreed with Ulverstone-Pike by telephone"
@@ -223,3 +228,94 @@ def test_what_a_concern_leaks_would_be_found(agency: Agency) -> None:
     assert any(OWN_NAME in text for text in agency.comments(case))
     assert any(NEEDED in text for text in agency.comments(case))
     assert b"safety-needs" in kept(agency, run, "")["cases.db-wal"]
+
+
+# -- a transfer between support and sales
+
+WROTE = "Ought the Fothergill-Amari branch to pay for both?"
+MAILED = "Ask for Ermintrude at Lockington-Sze; the importer stops"
+ADDRESS = "ermintrude@lockington-8c1d.example"
+TYPED = {
+    "company": "Lockington-Sze & Daughters",
+    "ats": "Bramblehire Nine",
+    "website": "https://lockington-8c1d.example",
+    "phone": "+1 555 010 4477",
+}
+
+
+def _lead_of_sales(room: Showroom) -> Run:
+    """A lead without an address writes, and writes again; the SDR types who it is; a meeting is booked."""
+    contact = room.world.state["roster"]["visitors"]["visitor-6"]["contact_id"]
+    room.world.state["intercom"]["contacts"][contact]["email"] = ""
+    run = room.ask_sales("visitor-6", "Pricing", WROTE)
+    room.take(run)
+    room.again(run, f"{WROTE} Again.")
+    room.sent(run)
+    room.say(run, "missing-fields", SDR, decision=Knowledge.KNOWN.value, email=ADDRESS, employee_count=4711, **TYPED)
+    room.advance(minutes=20)
+    (made,) = room.leads(ADDRESS)
+    assert made["Company"] == TYPED["company"]
+    assert len(room.prospects(ADDRESS)) == 1
+    return run
+
+
+def _booked(room: Showroom) -> Run:
+    run = _lead_of_sales(room)
+    room.say(run, "outcome", SDR, decision=Booking.BOOKED.value)
+    assert room.ending(run) == "handed_over: lead"
+    return run
+
+
+def _vendors_refuse(room: Showroom) -> Run:
+    """Outreach, Salesforce and Intercom fail in the middle: the case is parked, and what they said is nowhere."""
+    for vendor in ("outreach", "salesforce", "qualified"):
+        room.world.misbehave(vendor, Fault.server_error(), times=30, match="POST")
+    run = room.ask_sales("visitor-4", "Pricing", WROTE)
+    room.take(run, decision=LeadTake.TECHNICAL.value)
+    assert room.asked(run).startswith("fault>")
+    return run
+
+
+def _mail_of_sales(room: Showroom) -> Run:
+    """A mail that does not show the customer: the SDR types the address; the conversation is open still."""
+    room.mail(mailing.SUPPORT, text=MAILED)
+    run = room.run()
+    room.say(run, "which-customer", SDR, decision=Meant.GIVEN.value, address=ADDRESS)
+    assert room.asked(run) == "support-take"
+    return run
+
+
+def _mail_taken(room: Showroom) -> Run:
+    run = _mail_of_sales(room)
+    room.say(run, "support-take", AGENT, decision=Taking.MINE.value)
+    assert room.ending(run) == "handed_over: support"
+    return run
+
+
+@pytest.mark.parametrize("path", [_lead_of_sales, _booked, _vendors_refuse, _mail_of_sales, _mail_taken])
+def test_nothing_of_a_transfer_leaks(
+    showroom: Showroom, path: Callable[[Showroom], Run], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No name, address, company, text of anybody, typed field, token or key is kept, shown, logged or told in Slack."""
+    with caplog.at_level(logging.DEBUG):
+        run = path(showroom)
+    places = kept(showroom, run, caplog.text + "".join(str(vars(record)) for record in caplog.records))
+    told = [text for staff in showroom.world.state["roster"]["staff"] for text in showroom.slack(staff)]
+    places |= {"slack": "".join(told).encode(), "parameters": str(run.parameters).encode()}
+    typed = {WROTE, MAILED, ADDRESS, "Ermintrude", "Lockington", "lockington-8c1d", *TYPED.values()}
+    needles = {*showroom.world.planted, *showroom.world.credentials.values(), *typed}
+    texts = {place: content.decode(errors="replace").lower() for place, content in places.items()}
+    assert [(needle, place) for place, text in texts.items() for needle in needles if needle.lower() in text] == []
+    with showroom.files.reading() as connection:
+        sealed = connection.execute(select(func.count()).select_from(schema.texts)).scalar_one()
+    typed_by_somebody = path is not _vendors_refuse
+    assert (sealed > 0) is (typed_by_somebody and showroom.ending(run) is None)
+
+
+def test_what_a_transfer_leaks_would_be_found(showroom: Showroom) -> None:
+    """What is kept is searched where it is: the number of employees is in the file, the words are in Intercom."""
+    run = _lead_of_sales(showroom)
+    places = kept(showroom, run, "")
+    assert all(b"4711" in places[place] for place in ("file", "cases.db-wal"))
+    assert WROTE in showroom.conversation(showroom.about(run))["source"]["body"]
+    assert b"missing-fields" in places["pages"]
