@@ -28,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup ## Play a case on stand-ins (ONCE=1: to its end; PLAY=me: you decide; PROCESS=document-change, privacy-request, offboarding)
+demo: setup ## Play a case on stand-ins (ONCE=1: to its end; PLAY=me: you decide; PROCESS=document-change, privacy-request, offboarding, sales-transfer)
 	$(BIN)/casework demo $(if $(ONCE),--once) $(if $(PLAY),--play $(PLAY)) $(if $(PROCESS),--process $(PROCESS))
 
 up: setup ## Run everything on this machine, on stand-ins, until Ctrl-C

@@ -20,6 +20,7 @@ from casework.demo_documents import Documents
 from casework.demo_export import Export
 from casework.demo_offboarding import Offboarding
 from casework.demo_privacy import Privacy
+from casework.demo_sales import SalesTransfer
 from casework.demo_stage import DemoFailed, Stage
 from casework.players import PlayFailed
 from casework.settings import load
@@ -27,7 +28,9 @@ from casework.supervisor import Supervisor
 
 __all__ = ["PLAYS", "DemoFailed", "run"]
 
-PLAYS: Mapping[str, type[Stage]] = {one.process: one for one in (Export, Documents, Privacy, Offboarding)}
+PLAYS: Mapping[str, type[Stage]] = {
+    one.process: one for one in (Export, Documents, Privacy, Offboarding, SalesTransfer)
+}
 """The plays by their process; the first is played when none is named."""
 
 

@@ -27,7 +27,10 @@ def start(
     process: Annotated[str, typer.Argument(help="For example `data-export`.")],
     ticket: Annotated[
         str,
-        typer.Option(help="A ticket's number in Zendesk or key in Jira, the id of a Salesforce case or HubSpot deal."),
+        typer.Option(
+            help="A ticket's number in Zendesk or key in Jira,"
+            " the id of a Salesforce case, HubSpot deal or Intercom conversation."
+        ),
     ],
     json: AsJson = False,
 ) -> None:

@@ -168,7 +168,8 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Play one case to its end, then stop.")] = False,
     play: Annotated[str | None, typer.Option(help="`me`: you answer the questions yourself.")] = None,
     process: Annotated[
-        str, typer.Option(help="Which: `data-export`, `document-change`, `privacy-request` or `offboarding`.")
+        str,
+        typer.Option(help="`data-export`, `document-change`, `privacy-request`, `offboarding` or `sales-transfer`."),
     ] = "data-export",
 ) -> None:
     """One case from its first event to its end, on stand-ins.
