@@ -185,10 +185,6 @@ class Rep(_Model):
     hours: Annotated[tuple[Hours, ...], BeforeValidator(_listed)] = Field(alias="hs_working_hours")
     absences: Annotated[tuple[Absence, ...], BeforeValidator(_listed)] = Field(alias="hs_out_of_office_hours")
 
-    def absent(self, at: datetime) -> bool:
-        """Whether they are out of office then."""
-        return any(one.start <= at < one.end for one in self.absences)
-
 
 def _available(said: Any) -> Any:
     known = {"available": True, "away": False, None: None, True: True, False: False}

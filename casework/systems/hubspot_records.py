@@ -164,11 +164,6 @@ class Tickets:
         operation = f"read ticket {ticket_id}"
         return self._rest.typed(operation, Ticket, self._rest.read(operation, "tickets", ticket_id, _aliases(Ticket)))
 
-    def of_deal(self, deal_id: str) -> tuple[Ticket, ...]:
-        """The tickets that are associated with a deal, as they stand now, oldest first. Raises `NotFound`."""
-        operation = f"read the tickets of deal {deal_id}"
-        return self._read(operation, self._rest.associated(operation, "deals", deal_id, "tickets"))
-
     def deals_of(self, ticket_id: str) -> tuple[str, ...]:
         """The ids of the deals that a ticket is associated with. Raises `NotFound`."""
         return self._rest.associated(f"find the deals of ticket {ticket_id}", "tickets", ticket_id, "deals")

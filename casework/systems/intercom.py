@@ -30,11 +30,11 @@ class Intercom:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        rest = IntercomRest(token, url=url, transport=transport, sleep=sleep)
-        self.colleagues = Colleagues(rest)
-        self.conversations = Conversations(rest, self.colleagues.own_id)
-        self.contacts = Contacts(rest)
-        self.tags = Tags(rest)
+        self.rest = IntercomRest(token, url=url, transport=transport, sleep=sleep)
+        self.colleagues = Colleagues(self.rest)
+        self.conversations = Conversations(self.rest, self.colleagues.own_id)
+        self.contacts = Contacts(self.rest)
+        self.tags = Tags(self.rest)
 
     def demand(self, tag: str) -> str:
         """Look whether we may act in the workspace, and whether it has the tag by which colleagues call us; its id.

@@ -155,28 +155,6 @@ class Conversations:
         operation = f"add contact {contact} to conversation {conversation_id}"
         self._rest.ask(operation, "POST", self._at(conversation_id, "customers"), json=body)
 
-    def tag(self, conversation_id: str, tag_id: str) -> None:
-        """Attach a tag. Repeatable. Raises `NotFound`."""
-        body = {"id": number(tag_id), "admin_id": self._own_id()}
-        operation = f"tag conversation {conversation_id}"
-        self._rest.ask(operation, "POST", self._at(conversation_id, "tags"), json=body, repeatable=True)
-
-    def untag(self, conversation_id: str, tag_id: str) -> None:
-        """Take a tag off, if it is on. Repeatable. Raises `NotFound` when there is no such conversation."""
-        operation, body = f"untag conversation {conversation_id}", {"admin_id": self._own_id()}
-        path = self._at(conversation_id, f"tags/{number(tag_id)}")
-        try:
-            self._rest.ask(operation, "DELETE", path, json=body)
-        except NotFound:
-            # Either is not there; without the conversation this raises again.
-            self.conversation(conversation_id)
-
-    def set_attribute(self, conversation_id: str, name: str, value: str) -> None:
-        """Set an attribute of a conversation, such as its topic. Repeatable. Raises `NotFound`."""
-        operation = f"set an attribute of conversation {conversation_id}"
-        path = f"conversations/{number(conversation_id)}"
-        self._rest.ask(operation, "PUT", path, json={"custom_attributes": {name: value}})
-
     # -- within
 
     def _write(self, operation: str, conversation_id: str, kind: str, text: str) -> str:

@@ -129,9 +129,3 @@ class Tags:
         operation, wanted = "list the tags", name.strip().lower()
         listed = self._rest.typed(operation, _TAGS, self._rest.ask(operation, "GET", "tags"), "data")
         return next((one.id for one in listed if one.name.strip().lower() == wanted), None)
-
-    def make(self, name: str) -> str:
-        """The id of the tag with this name, which is made if there is none. Repeatable."""
-        operation = "make a tag"
-        answer = self._rest.ask(operation, "POST", "tags", json={"name": name}, repeatable=True)
-        return self._rest.typed(operation, _Tag, answer).id

@@ -79,7 +79,7 @@ class Prospects:
     def ensure(self, email: str, fields: ProspectFields, *, owner_id: str | None = None) -> Matched:
         """The prospect with this address, made when there is none. Repeatable.
 
-        One that is there already is left as it is: see `fill`. Of several the oldest counts.
+        One that is there already is left as it is. Of several the oldest counts.
 
         Raises:
             Temporary: with `maybe_done`, it may have been made but cannot be found yet: try again.
@@ -97,29 +97,6 @@ class Prospects:
             if in_doubt and (there := self.by_email(email)):
                 return Matched(there[0].id, created=False)
             raise
-
-    def fill(self, prospect_id: str, fields: ProspectFields) -> tuple[str, ...]:
-        """Set what nobody has set yet, and leave the rest to whoever did. Repeatable.
-
-        Returns:
-            The attributes that were empty, by Outreach's names.
-
-        Raises:
-            NotFound: there is no such prospect.
-        """
-        now = self.prospect(prospect_id)
-        stands = {
-            "firstName": now.first_name,
-            "lastName": now.last_name,
-            "company": now.company,
-            "websiteUrl1": now.website,
-            "workPhones": now.phones,
-            "externalId": now.external_id,
-        }
-        empty = {name: value for name, value in fields.attributes().items() if not stands[name]}
-        if empty:
-            self._rest.update(f"edit prospect {prospect_id}", "prospects", "prospect", prospect_id, empty)
-        return tuple(empty)
 
     def _found(self, operation: str, filters: dict[str, str]) -> list[Prospect]:
         found = self._rest.found(operation, "prospects", filters, include="stage")

@@ -55,7 +55,6 @@ def test_what_is_not_there(workspace: Workspace) -> None:
     for look in (
         lambda: client.conversations.conversation(gone),
         lambda: client.conversations.reply("7", "x"),
-        lambda: client.conversations.untag("7", "8"),
         lambda: client.contacts.contact("0" * 24),
         lambda: client.colleagues.admin("7"),
         lambda: client.colleagues.team("7"),
@@ -208,26 +207,16 @@ def test_closing(workspace: Workspace) -> None:
     assert conversations.conversation(one).standing == "open"
 
 
-def test_joining_tagging_and_setting_are_repeatable(workspace: Workspace) -> None:
-    """Done twice, and with answers lost in between, they are done once."""
+def test_joining_is_repeatable(workspace: Workspace) -> None:
+    """Done twice, and with an answer lost in between, it is done once."""
     client, one = workspace.client, workspace.conversation("seats")
     conversations = client.conversations
-    sales, tag = client.contacts.create(SALES), client.tags.make(TO_SALES)
+    sales = client.contacts.create(SALES)
     workspace.world.misbehave("intercom", Fault.answer_lost(), match="POST /conversations")
     with pytest.raises(Temporary):
         conversations.join(one, sales)
     conversations.join(one, sales)
-    workspace.world.misbehave("intercom", Fault.answer_lost(), times=2, match="POST /conversations")
-    conversations.tag(one, tag)
-    workspace.world.misbehave("intercom", Fault.answer_lost(), times=2, match="PUT /conversations")
-    conversations.set_attribute(one, TOPIC, "Billing")
-    found = conversations.conversation(one)
-    assert found.contacts == (workspace.contact("visitor-1"), sales)
-    assert (found.tag_names, found.attribute(TOPIC), found.attribute("Order")) == ((TO_SALES,), "Billing", None)
-    workspace.world.misbehave("intercom", Fault.answer_lost(), match="DELETE /conversations")
-    conversations.untag(one, tag)
-    conversations.untag(one, tag)
-    assert conversations.conversation(one).tag_names == ()
+    assert conversations.conversation(one).contacts == (workspace.contact("visitor-1"), sales)
     assert workspace.world.state["faults"]["intercom"] == []
 
 
@@ -333,13 +322,11 @@ def test_colleagues(workspace: Workspace) -> None:
 
 
 def test_what_the_workspace_needs(workspace: Workspace) -> None:
-    """A workspace without the tag is told to its administrator; tags are made once, whatever their case."""
+    """A workspace without the tag is told to its administrator."""
     client = workspace.client
     client.demand(TO_SALES)
     with pytest.raises(Misconfigured, match=r"no tag 'for-sales'.*intercom\.to_sales_tag"):
         client.demand("for-sales")
-    assert client.tags.make("For-Sales") == client.tags.make("for-sales")
-    client.demand("for-sales")
 
 
 # -- faults

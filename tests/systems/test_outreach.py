@@ -124,17 +124,6 @@ def test_an_address_that_outreach_does_not_want() -> None:
     assert PLANTED not in str(told.value)
 
 
-def test_only_what_is_empty_is_filled(org: SalesOrg) -> None:
-    """What colleagues wrote stays; what nobody wrote is set, once."""
-    known = org.visitor("visitor-5")["prospect"]
-    fields = ProspectFields(first_name="Ada", phone="+1 555 0199", website="https://tallowgate.example")
-    assert sorted(org.client.prospects.fill(known, fields)) == ["websiteUrl1", "workPhones"]
-    assert org.client.prospects.fill(known, fields) == ()
-    found = org.client.prospects.prospect(known)
-    assert (found.first_name, found.phones) == ("Saoirse", ("+1 555 0199",))
-    assert len(org.sent("PATCH", known)) == 1
-
-
 def test_several_with_one_address(org: SalesOrg) -> None:
     """Where an organisation allows duplicates all are shown, and the oldest is the one that is taken."""
     known = org.visitor("visitor-5")
