@@ -109,6 +109,7 @@ def catch_up(desk: Desk, present: Shifted, clocks: Clocks, ids: list[str], every
         assert desk.files.verify(case_id) == 1
 
 
+@pytest.mark.slow
 def test_deadlines_of_a_week_pass_once_though_a_clock_is_killed(
     any_desk: Desk, present: Shifted, clocks: Clocks
 ) -> None:

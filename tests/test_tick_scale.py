@@ -20,7 +20,7 @@ from tests.desk import Desk
 from tests.many import fill
 from tests.toy import ANA, BEN, keys, outside
 
-pytestmark = pytest.mark.usefixtures("toy_world")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("toy_world")]
 
 MANY = 10_000
 FAR = timedelta(days=30)

@@ -416,6 +416,7 @@ def test_the_commands_of_the_reference(signer: Signer, tmp_path: Path) -> None:
     assert fingerprint(signer.public_key) in run(key_lines).stdout
 
 
+@pytest.mark.slow
 def test_checked_offline_from_an_empty_folder(signer: Signer, tmp_path: Path) -> None:
     """The command needs no settings, no database and no network, leaves nothing behind, and its code tells a script."""
     files(tmp_path, signer)

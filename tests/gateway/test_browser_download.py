@@ -174,10 +174,8 @@ def happened(place: Place) -> list[str]:
         return list(connection.execute(select(link_events.c.event).order_by(link_events.c.event_id)).scalars())
 
 
-@pytest.mark.parametrize(
-    ("megabytes", "cuts", "kills"),
-    [(40, [8], [20]), pytest.param(300, [40, 150, 250], [90, 200], marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("megabytes", "cuts", "kills"), [(40, [8], [20]), (300, [40, 150, 250], [90, 200])])
 def test_a_download_over_a_bad_line(
     place: Place,
     browser: Browser,

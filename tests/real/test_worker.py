@@ -18,7 +18,7 @@ from casework.worker import LOOK_SECONDS
 from tests.real import toys
 from tests.real.site import Site, descendants, until
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SOON_SECONDS = 60.0
 

@@ -238,6 +238,7 @@ def by_hand(new_office: NewOffice, mishap: Mishap | None) -> list[str]:
         return office.wire.passed
 
 
+@pytest.mark.slow
 def test_killed_meanwhile_at_a_sample_of_places(new_office: NewOffice) -> None:
     """Killed at a commit or a vendor call on this way: each thing is said once, and the certificate is the same."""
     passed = by_hand(new_office, None)

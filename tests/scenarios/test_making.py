@@ -17,6 +17,11 @@ from tests.scenarios.office import Office
 
 SCALED, TEAM = "user-81", "team-102"
 WRONG_TEAM = ("wrong-team-row", "wrong-manifest-team")
+SENT_BACK = [
+    pytest.param(fault, marks=pytest.mark.slow if at % 3 else ())
+    for at, fault in enumerate(one for one in FAULTS if one not in WRONG_TEAM)
+]
+"""What is checked case by case in milliseconds elsewhere; some of it comes to a whole case in the fast suite."""
 
 
 def waiting_for_engineering(office: Office, *tags: str) -> tuple[int, Run]:
@@ -102,7 +107,7 @@ def test_engineering_is_long_overdue(office: Office, answer: str | None) -> None
         assert "was stopped before it was done" in office.said(ticket)[-1]
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in WRONG_TEAM])
+@pytest.mark.parametrize("fault", SENT_BACK)
 def test_a_wrong_deliverable_goes_back(office: Office, fault: FaultKind) -> None:
     """Anything wrong: said on the task, the task is open again, nothing leaves the drop; the right one goes on."""
     ticket, run = waiting_for_engineering(office)

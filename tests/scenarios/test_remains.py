@@ -79,7 +79,7 @@ def fetch(office: Office, token: str) -> tuple[bytes, str]:
     return data, claim
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_nothing_remains(
     database: str,
     new_office: NewOffice,

@@ -222,6 +222,7 @@ def helped(new_office: NewOffice, mishap: Mishap | None) -> list[str]:
         return office.wire.passed
 
 
+@pytest.mark.slow
 def test_killed_meanwhile_at_a_sample_of_places(new_office: NewOffice) -> None:
     """Killed at a commit or a vendor call on this way: operators are asked once, and the link is sent again once."""
     passed = helped(new_office, None)

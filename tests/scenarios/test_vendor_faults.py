@@ -47,8 +47,16 @@ def test_an_answer_is_lost_after_each_kind_of_effect(new_office: NewOffice, undi
         deliver_despite(new_office, undisturbed, Mishap(at, "answer lost"))
 
 
-@pytest.mark.parametrize("kind", ["busy", "broken", "silent"])
-@pytest.mark.parametrize("call", ["zendesk PUT", "slack POST /api/chat", "asana POST", "ses POST", "s3 POST"])
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        ("zendesk PUT", "busy"),
+        ("slack POST /api/chat", "broken"),
+        ("asana POST", "silent"),
+        ("ses POST", "busy"),
+        ("s3 POST", "silent"),
+    ],
+)
 def test_a_vendor_that_does_not_do_it(new_office: NewOffice, undisturbed: Undisturbed, call: str, kind: Kind) -> None:
     """What was not done is done at the next try: people see each effect once."""
     at = next(at for at, name in enumerate(undisturbed.passed) if name.startswith(call))
@@ -71,13 +79,12 @@ def test_an_answer_of_salesforce_is_lost(new_agency: NewAgency, concern: Quiet) 
         play_despite(new_agency, concern, Mishap(at, "answer lost"))
 
 
-@pytest.mark.parametrize("kind", ["busy", "broken", "silent"])
-def test_salesforce_does_not_do_it(new_agency: NewAgency, concern: Quiet, kind: Kind) -> None:
+def test_salesforce_does_not_do_it(new_agency: NewAgency, concern: Quiet) -> None:
     """What was not done is done at the next try, signing in and the last mail included."""
     changing = [at for at, name in enumerate(concern.passed) if changes(name)]
     (signing_in, *_) = [at for at, name in enumerate(concern.passed) if "oauth2" in name]
-    for at in (signing_in, changing[-2]):
-        play_despite(new_agency, concern, Mishap(at, kind))
+    for mishap in (Mishap(signing_in, "busy"), Mishap(changing[-2], "silent")):
+        play_despite(new_agency, concern, mishap)
 
 
 @pytest.mark.slow
