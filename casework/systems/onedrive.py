@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import BaseModel, Field
 
+from casework.systems.bearer import Bearer
 from casework.systems.chunks import StreamLength, rechunk
 from casework.systems.errors import Misconfigured, NotFound, Refused, SystemFault, Temporary
 from casework.systems.http import Http
@@ -89,7 +90,7 @@ class _Session(BaseModel):
     address: str = Field(alias="uploadUrl")
 
 
-class _Bearer(httpx.Auth):
+class _AppToken(Bearer):
     """Puts the app's token on each request: kept, renewed before it ends, and once when it is refused."""
 
     def __init__(self, sign_in: Callable[[], _Token], seconds: Callable[[], float]) -> None:
@@ -98,14 +99,6 @@ class _Bearer(httpx.Auth):
         self._lock = Lock()
         self._token: str | None = None
         self._renew_at = 0.0
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        token = self._valid()
-        request.headers["Authorization"] = f"Bearer {token}"
-        answer = yield request
-        if answer.status_code == 401:
-            request.headers["Authorization"] = f"Bearer {self._valid(refused=token)}"
-            yield request
 
     def _valid(self, refused: str | None = None) -> str:
         with self._lock:
@@ -145,7 +138,7 @@ class OneDrive:
             return Http(SYSTEM, base, attempts=attempts, patience=patience, **shared, **more)
 
         self._login = connect(login_url)
-        self._graph = connect(url, auth=_Bearer(self._sign_in, seconds))
+        self._graph = connect(url, auth=_AppToken(self._sign_in, seconds))
         self._open = connect("", secret_addresses=True, timeout=httpx.Timeout(60.0, connect=5.0))
 
     def upload(self, path: str, chunks: Iterable[bytes], size: int, progress: Progress | None = None) -> Uploaded:

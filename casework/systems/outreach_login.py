@@ -15,16 +15,16 @@ Sources: Outreach, "API access", "Getting started" (token availability); RFC 674
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from threading import Lock
 from typing import Protocol
 
-import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from casework.systems.bearer import Bearer
 from casework.systems.errors import Misconfigured, Refused, SystemFault, Temporary
 from casework.systems.http import Http
 
@@ -78,7 +78,7 @@ class _Token(BaseModel):
     expires_in: float
 
 
-class Session(httpx.Auth):
+class Session(Bearer):
     """Puts the access token on each request; renews it before it ends, and once when it is refused."""
 
     requires_response_body = True
@@ -90,14 +90,6 @@ class Session(httpx.Auth):
         self._first = sha256(app.refresh_token.encode()).hexdigest()
         self._lock = Lock()
         self._grant: _Grant | None = None
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        token = self._valid()
-        request.headers["Authorization"] = f"Bearer {token}"
-        answer = yield request
-        if answer.status_code == 401:
-            request.headers["Authorization"] = f"Bearer {self._valid(refused=token)}"
-            yield request
 
     def _valid(self, refused: str | None = None) -> str:
         with self._lock:

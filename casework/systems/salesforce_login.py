@@ -7,15 +7,15 @@ then renewed once. It is kept in memory alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Protocol
 
-import httpx
 from pydantic import BaseModel
 
+from casework.systems.bearer import Bearer
 from casework.systems.errors import Misconfigured, Refused
 from casework.systems.http import Http
 from casework.systems.salesforce_ids import long
@@ -92,7 +92,7 @@ class _Token(BaseModel):
     id: str = ""
 
 
-class Session(httpx.Auth):
+class Session(Bearer):
     """Puts our session on each request; asks for one first, and again, once, when it is refused."""
 
     requires_response_body = True
@@ -103,14 +103,6 @@ class Session(httpx.Auth):
         self._token: str | None = None
         self.user_id: str | None = None
         """Whom we act as, once we are signed in."""
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        token = self._valid()
-        request.headers["Authorization"] = f"Bearer {token}"
-        answer = yield request
-        if answer.status_code == 401:
-            request.headers["Authorization"] = f"Bearer {self._valid(refused=token)}"
-            yield request
 
     def sign_in(self) -> None:
         """Have a session, unless there is one. Raises as a request does."""
