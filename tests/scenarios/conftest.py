@@ -9,6 +9,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TypeVar
 
 import botocore.endpoint
 import dropbox.dropbox_client
@@ -23,6 +24,8 @@ from tests.scenarios.documents import Studio
 from tests.scenarios.escalations import Agency
 from tests.scenarios.office import Office, empty
 from tests.scenarios.sales import Showroom
+
+Place = TypeVar("Place", bound=Office)
 
 LOOKING = [
     importlib.import_module(f"flows.{name}")
@@ -91,23 +94,24 @@ def new_office(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) 
     return open_office
 
 
+@contextmanager
+def open_place(kind: type[Place], folder: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """An office of one kind, in a folder of its own, with nothing in the cloud yet."""
+    _look_seldom(monkeypatch)
+    empty(cloud)
+    folder.mkdir(exist_ok=True)
+    with kind(folder, cloud) as place:
+        yield place
+        place.world.close()
+
+
 @pytest.fixture
 def new_studio(
     tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], AbstractContextManager[Studio]]:
     """Makes fresh offices with Jira and Typeform on a Monday morning."""
     numbers = count()
-    return lambda: open_studio(tmp_path / f"studio-{next(numbers)}", cloud, monkeypatch)
-
-
-@contextmanager
-def open_studio(folder: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    """An office with Jira and Typeform, in a folder of its own."""
-    _look_seldom(monkeypatch)
-    folder.mkdir(exist_ok=True)
-    with Studio(folder, cloud) as studio:
-        yield studio
-        studio.world.close()
+    return lambda: open_place(Studio, tmp_path / f"studio-{next(numbers)}", cloud, monkeypatch)
 
 
 @pytest.fixture
@@ -157,18 +161,7 @@ def new_bureau(
 ) -> Callable[[], AbstractContextManager[Bureau]]:
     """Makes fresh offices with HubSpot on a Monday morning."""
     numbers = count()
-    return lambda: open_bureau(tmp_path / f"bureau-{next(numbers)}", cloud, monkeypatch)
-
-
-@contextmanager
-def open_bureau(folder: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bureau]:
-    """An office with HubSpot, in a folder of its own."""
-    _look_seldom(monkeypatch)
-    empty(cloud)
-    folder.mkdir(exist_ok=True)
-    with Bureau(folder, cloud) as bureau:
-        yield bureau
-        bureau.world.close()
+    return lambda: open_place(Bureau, tmp_path / f"bureau-{next(numbers)}", cloud, monkeypatch)
 
 
 @pytest.fixture
@@ -184,18 +177,7 @@ def new_showroom(
 ) -> Callable[[], AbstractContextManager[Showroom]]:
     """Makes fresh offices with the systems of sales on a Monday morning."""
     numbers = count()
-    return lambda: open_showroom(tmp_path / f"showroom-{next(numbers)}", cloud, monkeypatch)
-
-
-@contextmanager
-def open_showroom(folder: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Showroom]:
-    """An office with the systems of sales, in a folder of its own."""
-    _look_seldom(monkeypatch)
-    empty(cloud)
-    folder.mkdir(exist_ok=True)
-    with Showroom(folder, cloud) as showroom:
-        yield showroom
-        showroom.world.close()
+    return lambda: open_place(Showroom, tmp_path / f"showroom-{next(numbers)}", cloud, monkeypatch)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from casework.answer import Accepted, Offer, answer
 from casework.engine.simulated import Run
 from casework.people import Identity
 from casework.sandbox import aws, seed_documents
-from tests.scenarios.conftest import open_studio
+from tests.scenarios.conftest import open_place
 from tests.scenarios.documents import Studio
 from tests.scenarios.endings import assert_closed
 from tests.scenarios.wire import Kind, Mishap, changes
@@ -69,7 +69,7 @@ def effects(studio: Studio, ticket: str) -> Counter[str]:
 def undisturbed(cloud: aws.Aws, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Counter[str]]:
     """What passes the wire when nothing goes wrong, and what people see of it."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    with pytest.MonkeyPatch.context() as monkeypatch, open_studio(folder, cloud, monkeypatch) as studio:
+    with pytest.MonkeyPatch.context() as monkeypatch, open_place(Studio, folder, cloud, monkeypatch) as studio:
         ticket = play(studio)
         return studio.wire.passed, effects(studio, ticket)
 

@@ -11,7 +11,7 @@ import pytest
 
 from casework.sandbox import aws, product
 from flows.offboarding_forms import Vault, Word
-from tests.scenarios.conftest import open_bureau
+from tests.scenarios.conftest import open_place
 from tests.scenarios.departures import ANSWERS, NEAR, TEAM, Bureau
 from tests.scenarios.endings import assert_closed
 from tests.scenarios.wire import Kind, Mishap, changes, mishaps
@@ -47,7 +47,7 @@ def play(bureau: Bureau) -> None:
 def undisturbed(cloud: aws.Aws, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """What passes the wire when nothing goes wrong, and what people see of it."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    with pytest.MonkeyPatch.context() as monkeypatch, open_bureau(folder, cloud, monkeypatch) as bureau:
+    with pytest.MonkeyPatch.context() as monkeypatch, open_place(Bureau, folder, cloud, monkeypatch) as bureau:
         play(bureau)
         return bureau.wire.passed, bureau.effects()
 

@@ -16,7 +16,7 @@ from casework.sandbox.http import Request, Response
 from flows.sales_transfer_forms import Custody, LeadTake
 from flows.sales_transfer_lead_forms import Knowledge
 from flows.sales_transfer_mail_forms import Taking
-from tests.scenarios.conftest import open_showroom
+from tests.scenarios.conftest import open_place
 from tests.scenarios.endings import assert_closed
 from tests.scenarios.sales import AGENT, SDR, Showroom
 from tests.scenarios.wire import Kind, Mishap
@@ -134,7 +134,7 @@ def undisturbed(cloud: aws.Aws, tmp_path_factory: pytest.TempPathFactory) -> Und
     found = {}
     for act in ACTS:
         folder = tmp_path_factory.mktemp(act)
-        with pytest.MonkeyPatch.context() as monkeypatch, open_showroom(folder, cloud, monkeypatch) as room:
+        with pytest.MonkeyPatch.context() as monkeypatch, open_place(Showroom, folder, cloud, monkeypatch) as room:
             play(room, act)
             found[act] = room.wire.passed, room.effects()
     return found

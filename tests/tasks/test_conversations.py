@@ -15,7 +15,7 @@ from casework.sandbox.seed_transfer import SALES, TO_SALES
 from casework.systems.errors import Temporary
 from policies.sales_transfer_facts import Owners, State, Topic, Who
 from tasks import conversations, owners
-from tests.scenarios.conftest import open_showroom
+from tests.scenarios.conftest import open_place
 from tests.scenarios.sales import AGENT, SDR, Showroom
 
 FAULTS = [Fault.answer_lost(), Fault.timeout(), Fault.server_error(502)]
@@ -24,7 +24,7 @@ FAULTS = [Fault.answer_lost(), Fault.timeout(), Fault.server_error(502)]
 @pytest.fixture
 def floor(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Showroom]:
     """An office with the systems of sales."""
-    with open_showroom(tmp_path / "floor", cloud, monkeypatch) as showroom:
+    with open_place(Showroom, tmp_path / "floor", cloud, monkeypatch) as showroom:
         yield showroom
 
 

@@ -22,7 +22,7 @@ from casework.systems.salesforce_ids import long
 from policies.sales_transfer_facts import Conversation, Facts, Lead, LeadField, Match, OutreachProspect, Record
 from tasks import lead_fields, leads, prospects
 from tasks.lead_fields import Told
-from tests.scenarios.conftest import open_showroom
+from tests.scenarios.conftest import open_place
 from tests.scenarios.sales import OTHER_SDR, SDR, Showroom
 from tests.systems.orgs import DATA
 
@@ -34,7 +34,7 @@ FAULTS = [Fault.answer_lost(), Fault.timeout(), Fault.server_error(502)]
 @pytest.fixture
 def floor(tmp_path: Path, cloud: aws.Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Showroom]:
     """An office with the systems of sales."""
-    with open_showroom(tmp_path / "floor", cloud, monkeypatch) as showroom:
+    with open_place(Showroom, tmp_path / "floor", cloud, monkeypatch) as showroom:
         yield showroom
 
 
