@@ -206,7 +206,7 @@ def _stuck(handover: MailHandover, asked: Ask) -> None:
     answer = handover.ask(forms.NobodyTook, asked, waiting=list(asked.about))
     if isinstance(answer, Over):
         return
-    handover.agent = answer.staff if answer.staff is not None and mails.is_colleague(answer.staff) else None
+    handover.agent = answer.staff if answer.staff is not None and accounts.is_colleague(answer.staff) else None
     handover.note(silent=False)
 
 

@@ -20,7 +20,7 @@ from policies import sales_transfer as policy
 from policies.sales_lead import account_executive, mails_go_out
 from policies.sales_transfer import NUMBERS, Ask, Kind, Message, Question
 from policies.sales_transfer_facts import Kept, Meeting, Route, Who
-from tasks import mails
+from tasks import accounts
 from tasks import owners as customers
 from tasks.conversations import Asker
 
@@ -109,7 +109,7 @@ def ask_stuck(transfer: Transfer, asked: Ask) -> None:
             transfer.note(stays=Kept.NOT_TAKEN)
         case forms.Moved.ASK_AGAIN:
             transfer.note(silent=False)
-        case forms.Moved.NAMED if answer.sdr is not None and mails.is_colleague(answer.sdr):
+        case forms.Moved.NAMED if answer.sdr is not None and accounts.is_colleague(answer.sdr):
             if transfer.known.sdr not in (None, answer.sdr):
                 transfer.tell(transfer.sdr, Message.SDR_CALLED_OFF, to=answer.sdr)
             transfer.note(silent=False, sdr=answer.sdr)
@@ -118,7 +118,7 @@ def ask_stuck(transfer: Transfer, asked: Ask) -> None:
 def ask_account_owner(transfer: Transfer, asked: Ask) -> None:
     """Have the sales manager name who takes a customer whose account nobody has; it has to be a colleague."""
     answer = transfer.ask(forms.AccountOwner, asked, **account_of(transfer))
-    if not isinstance(answer, Over) and answer.owner is not None and mails.is_colleague(answer.owner):
+    if not isinstance(answer, Over) and answer.owner is not None and accounts.is_colleague(answer.owner):
         transfer.note(owner=answer.owner)
 
 

@@ -9,7 +9,7 @@ from casework.systems.errors import NotFound
 from casework.systems.product import MalformedAddress, ProductDatabase, Staff
 from policies.data_export_facts import Ask, Entity, Facts, NamedBy, Requester, Team, domain_matches
 
-__all__ = ["request_facts", "role"]
+__all__ = ["is_colleague", "possible_teams", "request_facts", "role"]
 
 MOVING_TAG = "moving_teams"
 ENTITY_TAG = "export_"
@@ -76,6 +76,16 @@ def role(name: str, staff_id: str | None = None) -> Role:
     if not ids:
         raise NotFound("settings", f"find who holds the role {name}", f"name somebody under roles.{name}")
     return Role(name=name, people=tuple(_person(product, one) for one in ids))
+
+
+@lookup
+def is_colleague(staff: str) -> bool:
+    """Whether there is a colleague with this id."""
+    try:
+        current().product.staff(staff)
+    except NotFound:
+        return False
+    return True
 
 
 def _person(product: ProductDatabase, staff_id: str) -> Person:

@@ -41,7 +41,6 @@ __all__ = [
     "envelope",
     "find_contacts",
     "is_address",
-    "is_colleague",
     "note_mail",
     "open_conversation",
     "sent",
@@ -176,16 +175,6 @@ def is_address(typed: ConfidentialText) -> bool:
     except MalformedAddress:
         return False
     return product.staff_by_address(words(typed)) is None
-
-
-@lookup
-def is_colleague(staff: str) -> bool:
-    """Whether there is a colleague with this id."""
-    try:
-        current().product.staff(staff)
-    except NotFound:
-        return False
-    return True
 
 
 def _customer(mail: Received, typed: ConfidentialText | None) -> str:
